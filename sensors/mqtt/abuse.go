@@ -9,6 +9,8 @@ import (
 	"onemap/sensors"
 )
 
+// The limits of what abuse remembers, and the times from which a device counts as misbehaving. They bound the memory:
+// at the limit of the list one trouble is dropped; at the limit of the counts all of them are cleared.
 const (
 	maxTroubles   = 100    // rows of the list
 	maxRemembered = 50_000 // devices with counts
@@ -29,6 +31,8 @@ type abuse struct {
 	delayed  map[string]*conn    // by device
 }
 
+// troubleKey identifies a row of the list: the kind of trouble, and the device or the address of an unknown client. So
+// a device that repeats itself fills one row.
 type troubleKey struct{ kind, who string }
 
 // offense counts the oversized packets of a device; until is the end of its delay.
@@ -82,6 +86,7 @@ func (a *abuse) forgetOne() {
 	}
 	var drop troubleKey
 	for k, t := range a.troubles {
+		// drop is the zero key in the first round. It is in no map, so d is nil then.
 		d := a.troubles[drop]
 		if d == nil || per[k.kind] > per[drop.kind] || (k.kind == drop.kind && t.Last.Before(d.Last)) {
 			drop = k
@@ -117,6 +122,8 @@ func (a *abuse) countOffense(device string) {
 	o.times++
 	o.last = now
 	if o.times > 1 {
+		// The delay is Backoff × 2^(times-2), at most maxBackoff. The exponent is limited to 10, so that the shift
+		// cannot overflow.
 		o.until = now.Add(min(a.b.opts.Backoff<<min(o.times-2, 10), maxBackoff))
 	}
 	a.offenses[device] = o

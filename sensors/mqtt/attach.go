@@ -22,6 +22,8 @@ func (b *Broker) connect(kind string, c *conn) (*session, error) {
 	return s, nil
 }
 
+// handshake decodes the CONNECT, authenticates the device and answers with the CONNACK. It returns the error that ended
+// the connection; a refusal was sent to the device before that.
 func (b *Broker) handshake(kind string, cl *mochi.Client, c *conn) (*session, error) {
 	pk, length, err := c.decodeConnect()
 	if err != nil {
@@ -37,6 +39,8 @@ func (b *Broker) handshake(kind string, cl *mochi.Client, c *conn) (*session, er
 		return nil, err
 	}
 	_ = c.SetDeadline(time.Time{}) // from here on conn sets its own deadlines; an error means that it is closed, and reading reports that
+	// The order matters: the session is registered before the CONNACK, so that a device that publishes after its
+	// CONNACK is always found by Recheck.
 	present, old := b.establish(s, pk)
 	// [MQTT-3.1.4-3] in MQTT 5.0, [MQTT-3.1.4-2] in 3.1.1: the server disconnects the existing client.
 	if old != nil {
@@ -47,6 +51,7 @@ func (b *Broker) handshake(kind string, cl *mochi.Client, c *conn) (*session, er
 		b.forget(s)
 		return nil, err
 	}
+	// Deliveries that the last session did not acknowledge are sent again ([MQTT-4.4.0-1]).
 	if present {
 		s.deliver()
 		if err := cl.ResendInflightMessages(true); err != nil {
@@ -67,6 +72,9 @@ func (b *Broker) establish(s *session, pk packets.Packet) (present bool, old *se
 	defer b.attaching.Unlock()
 	old = b.live.put(s)
 	last, ok := b.server.Clients.Get(s.client.ID)
+	// Clean Start discards the state of the last session ([MQTT-3.1.2-4] in 5.0). In 3.1.1 the state also ends with a
+	// connection that had Clean Session (3.1.2.4). In 5.0 its expiry interval decides: the engine
+	// removes an expired session from Clients.
 	present = ok && !pk.Connect.Clean && (last.Properties.ProtocolVersion == 5 || !last.Properties.Clean)
 	switch {
 	case present:
@@ -138,6 +146,7 @@ func (s *session) engine(whole, body int) error {
 	if !errors.As(err, &code) || s.client.Properties.ProtocolVersion < 5 || code.Code < packets.ErrUnspecifiedError.Code {
 		return err
 	}
+	// The hook has refused the packet because of its topic. A device of version 5 gets "not authorized" (0x87).
 	if refusedBefore(err) {
 		code = packets.ErrNotAuthorized
 	}

@@ -140,6 +140,7 @@ func (b *Broker) bind(ctx context.Context) error {
 	return nil
 }
 
+// unbind closes the listeners that bind has opened, so that a failed Start leaves no port open.
 func (b *Broker) unbind() error {
 	var all []error
 	for _, l := range b.listeners {
@@ -209,6 +210,8 @@ func (b *Broker) stop(ctx context.Context) error {
 	if b.server == nil {
 		return nil
 	}
+	// Contract "PUBACK means committed": Stop waits for the commits of the accepted publishes before it closes a
+	// connection.
 	// The order matters: no new connections, then the end of the pending publishes, then the end of the sessions.
 	b.presence.stop()
 	b.limiter.close()
@@ -256,10 +259,13 @@ func (b *Broker) begin() bool {
 	if b.stopping {
 		return false
 	}
+	// The lock makes this safe: Stop sets stopping under the write lock, so no publish is added after Stop has begun to
+	// wait.
 	b.pending.Add(1)
 	return true
 }
 
+// isStopping reports whether Stop was called.
 func (b *Broker) isStopping() bool {
 	b.mu.RLock()
 	defer b.mu.RUnlock()

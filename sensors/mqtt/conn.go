@@ -49,6 +49,8 @@ type conn struct {
 	armed     time.Time // when the write deadline was last set
 }
 
+// newConn returns the connection of a client that has not sent anything. Its host is the address without the port: the
+// limiter counts connections by host.
 func newConn(c net.Conn, writeTimeout time.Duration, now time.Time) *conn {
 	remote := c.RemoteAddr().String()
 	host, _, err := net.SplitHostPort(remote)
@@ -72,6 +74,7 @@ func (c *conn) readConnect() error {
 			c.ahead = buf
 			return nil
 		}
+		// The buffer grows by four, from 256 bytes to 16 KiB at most: connectLength refuses a CONNECT above maxConnect.
 		if len(buf) == cap(buf) {
 			buf = append(make([]byte, 0, 4*cap(buf)), buf...)
 		}
@@ -116,6 +119,8 @@ func (c *conn) SetDeadline(time.Time) error {
 		return nil
 	}
 	c.refreshed = now
+	// The deadline is an eighth longer than idle, because it may be an eighth old when it takes effect. So a
+	// device may always be silent for the whole of idle.
 	return c.raw.SetReadDeadline(now.Add(c.idle + c.idle/8))
 }
 

@@ -59,6 +59,7 @@ func checkConnect(b []byte) (version byte, code packets.Code) {
 	}
 	version, flags := b[0], b[1]
 	switch known := string(name) == "MQTT" || string(name) == "MQIsdp"; {
+	// Without a known name the client may not understand a CONNACK, so none is sent (version 0).
 	case !known && version != 5:
 		return 0, packets.ErrProtocolViolationProtocolName
 	case string(name) == "MQTT" && (version == 4 || version == 5), string(name) == "MQIsdp" && version == 3:
@@ -68,6 +69,8 @@ func checkConnect(b []byte) (version byte, code packets.Code) {
 		return 5, packets.ErrUnsupportedProtocolVersion
 	}
 	// A will QoS without a will violates [MQTT-3.1.2-11] of MQTT 5.0. It is accepted: it does no harm, and some devices send it.
+	// The reserved flag must be 0 ([MQTT-3.1.2-3]), will QoS 3 is malformed ([MQTT-3.1.2-12] in 5.0), and the will's
+	// retain flag needs a will ([MQTT-3.1.2-13] in 5.0).
 	if flags&flagReserved != 0 || flags&flagWillQoS == flagWillQoS || (flags&flagWill == 0 && flags&flagWillRetain != 0) {
 		return version, packets.ErrMalformedFlags
 	}
@@ -78,6 +81,7 @@ func checkConnect(b []byte) (version byte, code packets.Code) {
 	}
 	id, b, ok := cutText(b)
 	switch {
+	// In 3.1.1 an empty client id needs Clean Session ([MQTT-3.1.3-8]); version 5 has no such rule.
 	case !ok, version < 5 && len(id) == 0 && flags&flagClean == 0:
 		return version, packets.ErrClientIdentifierNotValid
 	case version == 5 && flags&flagWill != 0:

@@ -29,6 +29,7 @@ func (c *conn) packets(s *session) error {
 			return net.ErrClosed
 		}
 		switch first := c.ahead[0]; {
+		// The answer to a PINGREQ is always a PINGRESP ([MQTT-3.12.4-1]).
 		case first == packets.Pingreq<<4 && whole == 2:
 			c.ahead = c.ahead[2:]
 			_, err = c.Write([]byte{packets.Pingresp << 4, 0})
@@ -70,6 +71,8 @@ func (c *conn) frame() (whole, body int, err error) {
 	for {
 		length := 0
 		for i := 1; i < len(c.ahead); i++ {
+			// The remaining length is a variable byte integer: 7 bits a byte, lowest first, at most 4 bytes. Source:
+			// MQTT 5.0, 1.5.5.
 			length |= int(c.ahead[i]&0x7f) << (7 * (i - 1))
 			if c.ahead[i] < 0x80 {
 				return 1 + i + length, 1 + i, nil
@@ -97,6 +100,7 @@ func (c *conn) fill() error {
 	kept := copy(to, c.ahead)
 	n, err := c.Conn.Read(to[kept:])
 	c.buf, c.ahead, c.busy = to, to[:kept+n], kept+n == len(to)
+	// Bytes that came with an error are processed first; the next read returns the error again.
 	if n > 0 {
 		return nil
 	}
@@ -163,6 +167,7 @@ func (s *session) readings(b []byte, qos byte, length int) (at int, id uint16) {
 		if at += 2; len(b) < at {
 			return 0, 0
 		}
+		// A packet id of 0 is not allowed ([MQTT-2.2.1-3] in 5.0). The engine refuses it.
 		if id = uint16(b[at-2])<<8 | uint16(b[at-1]); id == 0 {
 			return 0, 0
 		}

@@ -30,6 +30,8 @@ func (h *hook) Provides(b byte) bool {
 	return false
 }
 
+// sessionOf returns the session of a client of the engine. It returns nil for the engine's own client, which has no
+// connection.
 func sessionOf(cl *mochi.Client) *session {
 	c, ok := cl.Net.Conn.(*conn)
 	if !ok {

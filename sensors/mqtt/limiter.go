@@ -22,6 +22,8 @@ type connLimiter struct {
 	open    sync.WaitGroup
 }
 
+// newConnLimiter returns a limiter with the limits of the options. A connection is slow when it is pending for more
+// than half of the handshake's timeout.
 func newConnLimiter(o Options) *connLimiter {
 	return &connLimiter{max: o.MaxClients, slow: o.MaxSlow, grace: o.HandshakeTimeout / 2, all: map[*conn]struct{}{}, pending: map[string]*list.List{}}
 }
@@ -62,6 +64,8 @@ func (l *connLimiter) makeRoom(c *conn, own *list.List) bool {
 	switch {
 	case most == 0:
 		return false
+	// An address with few pending connections gets the place of the address with the most. Otherwise the new connection
+	// may only replace a slow one of its own address.
 	case own == nil || own.Len()+1 < most:
 		return l.evict(l.pending[at], c.opened)
 	}

@@ -54,6 +54,7 @@ type listener struct {
 	looped  chan struct{} // closed when the accept loop has ended
 }
 
+// listen opens a TCP socket for one kind of listener. It returns a *ListenError if the address cannot be bound.
 func (b *Broker) listen(ctx context.Context, kind, addr string) error {
 	// the probes detect a half-open connection within minutes, and are rare enough to let the radios of 15,000 devices sleep
 	probes := net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 20 * time.Second, Count: 4}
@@ -158,11 +159,14 @@ func (l *listener) guard(c *conn, part func() (goesOn bool, err error)) {
 	goesOn, err = part()
 }
 
+// panicked counts and logs a panic, and returns it as the error that ends the connection. Other connections go on.
 func (l *listener) panicked(c *conn, p any) error {
 	l.b.refuse(refusedPanic, slog.String("remote", c.remote), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 	return fmt.Errorf("panic: %v", p)
 }
 
+// finish ends a connection. The order matters: limiter.remove comes last, because Stop waits on it for the ends of all
+// connections.
 func (l *listener) finish(c *conn, err error) {
 	_ = c.Close()
 	l.b.ended(c, err)

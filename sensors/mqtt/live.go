@@ -34,12 +34,14 @@ func (l *liveMap) drop(s *session) bool {
 	return true
 }
 
+// has reports whether the device is connected.
 func (l *liveMap) has(device string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.m[device] != nil
 }
 
+// count returns the number of connected devices.
 func (l *liveMap) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,6 +61,8 @@ func (l *liveMap) each(f func(*session)) {
 // each reload of the registry.
 func (b *Broker) Recheck() { b.live.each(b.recheck) }
 
+// recheck disconnects the session if the registry no longer grants what it granted at the login. It does not block, so
+// it may run under the lock of the map.
 func (b *Broker) recheck(s *session) {
 	now := b.registry.Device(s.device)
 	if !now.Grants(s.known.Load(), s.byCert) {

@@ -29,6 +29,7 @@ const (
 	refusedPanic       = "panic"
 )
 
+// reasons lists all reasons, so that each has its counter from the start: a rate in Prometheus needs the zero.
 func reasons() []string {
 	return []string{
 		refusedAnonymous, refusedCredentials, refusedUnavailable, refusedWill, refusedPublish, refusedSubscribe,
@@ -43,6 +44,7 @@ type tally struct {
 	n *atomic.Uint64
 }
 
+// newTally returns a tally around a counter, beginning at 0.
 func newTally(c prometheus.Counter) tally { return tally{c, &atomic.Uint64{}} }
 
 // Inc implements prometheus.Counter.
@@ -51,6 +53,7 @@ func (t tally) Inc() {
 	t.n.Add(1)
 }
 
+// metrics holds the counters of the broker. Their help texts in newMetrics say what they count.
 type metrics struct {
 	connects  prometheus.Counter
 	takeovers prometheus.Counter
@@ -61,6 +64,7 @@ type metrics struct {
 	refused   map[string]tally
 }
 
+// newMetrics registers the metrics under onemap_mqtt_. The gauges read the state of b at each scrape.
 func newMetrics(reg prometheus.Registerer, b *Broker) metrics {
 	f := promauto.With(reg)
 	counter := func(name, help string) prometheus.Counter {
@@ -97,6 +101,7 @@ func newMetrics(reg prometheus.Registerer, b *Broker) metrics {
 // limiter limits how often one kind of log line is written, so that a faulty device cannot fill the disk.
 type limiter struct{ rate.Sometimes }
 
+// newLimiters returns a limiter for each reason: the first three lines, then one line every 10 s.
 func newLimiters() map[string]*limiter {
 	m := map[string]*limiter{}
 	for _, r := range reasons() {

@@ -75,7 +75,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// maxPacket returns the size of the largest MQTT packet that is read, in bytes.
+// maxPacket returns the size of the largest MQTT packet that is read, in bytes. Twice MaxPayload leaves room for a
+// payload that is somewhat too large: it goes to quarantine and the connection stays. 1,024 bytes are for the topic and
+// the properties.
 func (o Options) maxPacket() int { return 2*o.MaxPayload + 1024 }
 
 // keepSession is how long the session of a disconnected device is kept.

@@ -22,16 +22,19 @@ type presence struct {
 	oversizeAt map[string]time.Time       // by device: when an oversize packet was last put into quarantine
 }
 
+// newPresence returns a presence that does nothing until start.
 func newPresence(b *Broker) *presence {
 	return &presence{b: b, ended: make(chan struct{}), retry: map[string]sensors.Message{}, oversizeAt: map[string]time.Time{}}
 }
 
+// start runs the retries in a goroutine until stop.
 func (p *presence) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
 	go p.run(ctx)
 }
 
+// stop ends the goroutine and waits for it. It returns at once if start was never called.
 func (p *presence) stop() {
 	if p.cancel != nil {
 		p.cancel()
@@ -120,6 +123,7 @@ func (p *presence) markMissing(ctx context.Context) bool {
 	}
 	missing := 0
 	for _, k := range p.b.registry.All() {
+		// A status or a reading since the start, received by any node, shows that the device is not missing.
 		since := func(t *time.Time) bool { return t != nil && !t.Before(p.b.began) }
 		if !k.Online || since(k.StatusAt) || since(k.LastSeen) || p.b.live.has(k.ID) {
 			continue

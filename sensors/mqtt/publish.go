@@ -23,6 +23,7 @@ func (s *session) publish(m sensors.Message, a answer, stored func()) {
 		s.fail(fault.New(fault.Unavailable, "the server is stopping"))
 		return
 	}
+	// A publish without a reading counts as one, so that it takes room in the window too.
 	a.size, a.readings = len(m.Raw)+len(m.Subject)+publishOverhead, max(1, m.Values)
 	if !s.acquire(a.readings, a.size) {
 		s.b.pending.Done()

@@ -55,6 +55,8 @@ type answer struct {
 	err      error
 }
 
+// newSession returns the session of an authenticated device. Its three topics are fixed, so a device that moves to
+// another division must connect again.
 func newSession(b *Broker, cl *mochi.Client, c *conn, known *sensors.Known) *session {
 	topic := func(kind string) string { return mqttjson.Topic(known.Division, known.ID, kind) }
 	s := &session{
@@ -144,6 +146,8 @@ func (s *session) writeAcks(batch []answer) {
 	*buf = out
 }
 
+// send writes acknowledgements to the device. After a publish that was not stored it writes nothing more, so that
+// the acknowledged publishes have no gap.
 func (s *session) send(out []byte) {
 	if len(out) == 0 || s.isDead() || s.client.Closed() {
 		return
@@ -157,6 +161,7 @@ func (s *session) send(out []byte) {
 	}
 }
 
+// isDead reports whether a publish could not be stored.
 func (s *session) isDead() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,6 +210,7 @@ func (s *session) revoke() {
 	go s.disconnect(packets.ErrNotAuthorized)
 }
 
+// getAnswers returns an empty slice of answers, from the pool if it has one.
 func (b *Broker) getAnswers() []answer {
 	if p, ok := b.answers.Get().(*[]answer); ok {
 		return (*p)[:0]
@@ -212,6 +218,8 @@ func (b *Broker) getAnswers() []answer {
 	return make([]answer, 0, 16)
 }
 
+// putAnswers clears the answers and returns them to the pool. A slice of more than 1,024 answers is left to the garbage
+// collector, so that one flood does not hold memory for ever.
 func (b *Broker) putAnswers(a []answer) {
 	clear(a)
 	if cap(a) <= 1024 {
@@ -219,6 +227,7 @@ func (b *Broker) putAnswers(a []answer) {
 	}
 }
 
+// getBuffer returns a buffer for the bytes of acknowledgements, from the pool if it has one.
 func (b *Broker) getBuffer() *[]byte {
 	if p, ok := b.buffers.Get().(*[]byte); ok {
 		return p
@@ -226,4 +235,5 @@ func (b *Broker) getBuffer() *[]byte {
 	return &[]byte{}
 }
 
+// putBuffer returns a buffer to the pool.
 func (b *Broker) putBuffer(p *[]byte) { b.buffers.Put(p) }

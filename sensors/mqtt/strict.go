@@ -15,6 +15,8 @@ import (
 // propertyType is the encoding of a property's value. Source: MQTT 5.0, table 2-4.
 type propertyType byte
 
+// The types. The first three are in the order of their sizes, 1, 2 and 4 bytes: cutProperty computes the size from the
+// order.
 const (
 	propByte propertyType = iota + 1
 	propTwo
@@ -159,6 +161,7 @@ func cutProperties(kind byte, b []byte) (rest []byte, code packets.Code) {
 		if p, list, ok = cutProperty(list); !ok {
 			return nil, packets.ErrMalformedProperties
 		}
+		// A user property may occur more than once, and its content is not used (3.1.2.11.8 and 3.3.2.3.7).
 		if p.id == packets.PropUser {
 			continue
 		}

@@ -28,6 +28,7 @@ type keyPair struct {
 	fault     error // error of the last attempt; nil: it succeeded
 }
 
+// fileVersion is what shows that a file has changed: its time of modification and its size in bytes.
 type fileVersion struct {
 	changed time.Time
 	size    int64
@@ -36,6 +37,8 @@ type fileVersion struct {
 // checkEvery is the shortest time between two checks of the files. It limits the file system load of many handshakes.
 const checkEvery = 500 * time.Millisecond
 
+// newKeyPair reads the certificate and its key. It returns an error of kind fault.Invalid if a file name is missing or
+// the pair cannot be used.
 func newKeyPair(certFile, keyFile string, log *slog.Logger, clock func() time.Time) (*keyPair, error) {
 	if certFile == "" || keyFile == "" {
 		return nil, fault.New(fault.Invalid, "a certificate and its key are needed for TLS")
@@ -65,6 +68,7 @@ func (k *keyPair) load() error {
 	return nil
 }
 
+// versions returns the versions of the certificate file and of the key file, in this order.
 func (k *keyPair) versions() (v [2]fileVersion, err error) {
 	for i, name := range []string{k.certFile, k.keyFile} {
 		info, err := os.Stat(name)

@@ -18,6 +18,7 @@ import (
 	"onemap/internal/fault"
 )
 
+// The limit protects the memory against a client that is not authenticated yet.
 const maxRequest = 8 << 10 // largest upgrade request, in bytes
 
 // webSubprotocols returns the accepted subprotocols, the preferred one first. Clients older than 3.1.1 use mqttv3.1.
@@ -142,6 +143,7 @@ type webConn struct {
 	now io.Reader // the rest of the current message
 }
 
+// errText ends a connection whose client sends text messages ([MQTT-6.0.0-1]).
 var errText = errors.New("a text message on a WebSocket for MQTT")
 
 // Read implements net.Conn.

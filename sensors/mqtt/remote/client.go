@@ -42,6 +42,8 @@ type Options struct {
 	Patience        time.Duration // if a publish waits longer for its commit, Health reports a fault; 30 s
 }
 
+// withDefaults returns the options with the default in place of every zero. The defaults are those that the comments of
+// Options name.
 func (o Options) withDefaults() Options {
 	def := func(v *int, d int) {
 		if *v == 0 {
@@ -171,6 +173,7 @@ func (c *Client) run(soft, hard context.Context) {
 		if !wait.For(soft, pause/2+rand.N(pause/2+1)) {
 			return
 		}
+		// The pause doubles up to RetryMax. The time waited is random, between a half and the whole of it.
 		pause = min(2*pause, c.opts.RetryMax)
 	}
 }
@@ -199,6 +202,8 @@ func (c *Client) runConnection(soft, hard context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The deferred calls run in the reverse order: first the pump ends, then the window is read. So remember sees every
+	// publish that was passed on.
 	defer func() { c.pending.remember(l.window.unacked()) }()
 	ctx, cancel := context.WithCancel(hard)
 	pumped := make(chan struct{})
@@ -230,6 +235,7 @@ type pendingAcks struct {
 	by map[uint16]pendingAck // by packet id; the broker must not reuse it before the acknowledgement, [MQTT-2.3.1-4] in 3.1.1
 }
 
+// pendingAck identifies a publish by a hash, and holds the time of its first receipt.
 type pendingAck struct {
 	sum uint64 // of topic and payload
 	at  time.Time

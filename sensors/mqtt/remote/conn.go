@@ -27,6 +27,7 @@ type conn struct {
 // gatherMost is the number of waiting bytes above which Write blocks, about 16,000 acknowledgements.
 const gatherMost = 64 << 10
 
+// newConn returns a connection whose writes take at most limit. Its read buffer has 64 KiB.
 func newConn(c net.Conn, limit time.Duration) *conn {
 	w := &conn{Conn: c, limit: limit}
 	w.in = bufio.NewReaderSize(network{w}, 64<<10)
@@ -41,6 +42,7 @@ func (c *conn) Read(p []byte) (int, error) { return c.in.Read(p) }
 // network reads from the connection without a buffer and records the time of receipt.
 type network struct{ *conn }
 
+// Read implements io.Reader for the buffer of conn.
 func (n network) Read(p []byte) (int, error) {
 	got, err := n.Conn.Read(p)
 	if got > 0 {

@@ -48,6 +48,7 @@ func (e Endpoint) Resolve() (*Target, error) {
 	}
 	t := &Target{e: e}
 	port := ""
+	// The default ports are those that IANA has registered: mqtt 1883, secure-mqtt 8883, http 80, https 443.
 	switch u.Scheme {
 	case "mqtt", "tcp":
 		port = "1883"
@@ -83,6 +84,7 @@ func (e Endpoint) Resolve() (*Target, error) {
 	return t, nil
 }
 
+// websocket reports whether the URL is that of a WebSocket, ws or wss.
 func (t *Target) websocket(u *url.URL) bool { return strings.HasPrefix(u.Scheme, "ws") }
 
 // Address returns the URL without credentials.

@@ -19,6 +19,7 @@ import (
 	"onemap/sensors/feed/mqttjson"
 )
 
+// The causes of the end of a connection that this side decides. All but errStopping lead to a new connection.
 var (
 	errStopping = errors.New("this server stops")
 	errOverrun  = errors.New("the broker sends more without waiting for an acknowledgement than is kept here: lower its in-flight window (max_inflight_messages)")
@@ -115,6 +116,8 @@ func (l *link) subscribe(ctx context.Context) error {
 	}
 	granted := tok.Result()
 	for _, f := range slices.Sorted(maps.Keys(want)) {
+		// The return code is the granted QoS, 0 to 2, or 0x80 for a refusal. Source: MQTT 3.1.1, 3.9.3. A broker may
+		// grant less than was asked for ([MQTT-3.8.4-6] in 3.1.1).
 		if code, ok := granted[f]; !ok || code > 2 {
 			return fault.New(fault.Forbidden, "the broker refuses the subscription to %s: let the user %q read it", f, l.c.target.User())
 		} else if code == 0 {
@@ -130,6 +133,7 @@ func (l *link) subscribe(ctx context.Context) error {
 func (l *link) receive(_ paho.Client, m paho.Message) {
 	c := l.c
 	c.count.received[min(m.Qos(), 2)].Add(1)
+	// 256 bytes stand for the other memory of a publish.
 	s := &slot{
 		topic: m.Topic(), payload: m.Payload(), size: len(m.Payload()) + len(m.Topic()) + 256,
 		qos: m.Qos(), retained: m.Retained(), dup: m.Duplicate(), id: m.MessageID(), received: c.clock(),

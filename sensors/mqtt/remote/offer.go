@@ -20,6 +20,7 @@ func (l *link) offer(s *slot) error {
 	case err != nil:
 		l.c.count.foreign.Add(1)
 		return l.quarantine(s, l.row(s, sensors.Faults{List: []sensors.Fault{{Reason: sensors.ReasonBadTopic, Field: "topic", Message: fault.MessageOf(err)}}}))
+	// Such a publish is acknowledged without being stored, because it repeats the past.
 	case s.retained && stale(kind, s.payload):
 		l.c.count.retained.Add(1)
 		l.settle(s, nil)

@@ -39,8 +39,11 @@ type state struct {
 // shortLives is the number of successive short connections that is logged as a fault.
 const shortLives = 4
 
+// begin sets the start of the time without a connection. It needs no lock, because New calls it before other goroutines
+// exist.
 func (s *state) begin(now time.Time) { s.since = now }
 
+// up records that the client is connected and subscribed over l.
 func (s *state) up(now time.Time, l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,6 +51,7 @@ func (s *state) up(now time.Time, l *link) {
 	l.c.count.connects.Add(1)
 }
 
+// down records that there is no connection any more; lost then records the cause.
 func (s *state) down(*link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,18 +76,21 @@ func (s *state) lost(now time.Time, err error) (short int) {
 	return s.short
 }
 
+// setCause records why the client does not connect: the readings cannot be stored.
 func (s *state) setCause(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cause = err
 }
 
+// subscribed reports whether this process has subscribed once.
 func (s *state) subscribed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.hasSubscribed
 }
 
+// setSubscribed records a granted subscription.
 func (s *state) setSubscribed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -46,6 +46,8 @@ type window struct {
 	settled chan struct{} // signals that a publish may be acknowledged, or a cut
 }
 
+// newWindow returns an empty window. The channels have a capacity of one, so that a signal is kept and never blocks its
+// sender.
 func newWindow(maxItems, maxBytes int) *window {
 	return &window{maxItems: maxItems, maxBytes: maxBytes, came: make(chan struct{}, 1), settled: make(chan struct{}, 1)}
 }

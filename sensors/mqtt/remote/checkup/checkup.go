@@ -32,6 +32,7 @@ type Options struct {
 	ConfigSeen bool          // the configuration is checked too, so do not advise to check what only the configuration shows
 }
 
+// withDefaults returns the options with the default in place of every zero.
 func (o Options) withDefaults() Options {
 	if o.Messages == 0 {
 		o.Messages = 2000
@@ -70,6 +71,7 @@ func Broker(ctx context.Context, o Options) ([]core.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Six random bytes keep two checks of the same broker apart, also if they run at the same time.
 	random := make([]byte, 6)
 	_, _ = rand.Read(random) // never fails
 	x := &exam{o: o, target: target, name: "onemap-doctor-" + hex.EncodeToString(random)}
@@ -156,8 +158,10 @@ func (x *exam) wait(ctx context.Context, tok paho.Token) error {
 	}
 }
 
+// close disconnects the client. paho gets 250 ms to send the DISCONNECT.
 func (g *testClient) close() { g.Disconnect(250) }
 
+// receive keeps a message. paho calls it for each message, in order.
 func (g *testClient) receive(_ paho.Client, m paho.Message) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -200,6 +204,7 @@ func (g *testClient) awaitMessages(ctx context.Context, topic string, n int) int
 		g.mu.Lock()
 		idle := time.Since(g.last)
 		g.mu.Unlock()
+		// A broker may send the same message twice at QoS 1, so the payloads are counted and not the messages.
 		if got >= n || idle > g.x.o.Quiet {
 			return got
 		}
@@ -211,8 +216,11 @@ func (g *testClient) awaitMessages(ctx context.Context, topic string, n int) int
 	}
 }
 
+// errRefused is the error of a subscription that the broker answered with a failure code.
 var errRefused = errors.New("the broker refuses the subscription")
 
+// subscribe subscribes to a filter at QoS 1. It returns errRefused if the broker refuses. The time of the last message
+// begins anew, so that awaitMessages waits the whole of Quiet.
 func (g *testClient) subscribe(ctx context.Context, filter string) error {
 	tok := g.SubscribeMultiple(map[string]byte{filter: 1}, nil).(*paho.SubscribeToken)
 	if err := g.x.wait(ctx, tok); err != nil {
@@ -244,5 +252,6 @@ func (g *testClient) publish(ctx context.Context, topic string, n int) error {
 
 // filters returns the topic filters that a server subscribes to.
 func filters() []string {
+	// They are the filters of remote.Client without a group. The plus sign stands for one level ([MQTT-4.7.1-3]).
 	return []string{mqttjson.Topic("+", "+", mqttjson.KindObs), mqttjson.Topic("+", "+", mqttjson.KindStatus)}
 }

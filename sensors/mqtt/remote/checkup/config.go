@@ -60,6 +60,8 @@ func ConfigFile(path string) ([]core.Finding, error) {
 	return s.check(), nil
 }
 
+// read parses one file into s. It returns an error of kind fault.Invalid if the file cannot be opened or a line is not
+// an option.
 func (s settings) read(path string, include func(dir string) error) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -84,6 +86,7 @@ func (s settings) readFolder(dir string) error {
 	}
 	slices.SortFunc(names, byLetter)
 	for _, name := range names {
+		// An include_dir in an included file is ignored.
 		if err := s.read(filepath.Join(dir, name), func(string) error { return nil }); err != nil {
 			return err
 		}
@@ -101,6 +104,7 @@ func byLetter(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
+// upper returns the upper case of an ASCII letter, and every other byte unchanged.
 func upper(c byte) byte {
 	if 'a' <= c && c <= 'z' {
 		return c - 'a' + 'A'
@@ -125,6 +129,8 @@ func (s settings) isTrue(option string) bool { return s[option] == "true" }
 // check checks the options that can cause a loss of messages. The defaults are those of Mosquitto 2.0.
 func (s settings) check() []core.Finding {
 	return []core.Finding{
+		// The numbers of limit are Mosquitto's default, and the value from which a limit is only a warning. The number
+		// of size is the least that this server needs, in bytes.
 		s.persistence(), s.location(), s.autosave(),
 		s.limit("max_queued_messages", 1000, 100_000, "of what waits for a client, more is dropped without a word, and was acknowledged", "max_queued_messages 0"),
 		s.limit("max_queued_bytes", 0, 1<<30, "bytes: what waits for a client beyond is dropped, and was acknowledged", "max_queued_bytes 0"),
@@ -134,6 +140,7 @@ func (s settings) check() []core.Finding {
 	}
 }
 
+// finding returns a finding on one option. found is a format with args; advice says how to correct the option.
 func finding(option, state, advice, found string, args ...any) core.Finding {
 	return core.Finding{Check: "config " + option, State: state, Found: fmt.Sprintf(found, args...), Advice: advice}
 }
@@ -167,6 +174,8 @@ func (s settings) location() core.Finding {
 func (s settings) autosave() core.Finding {
 	const option, advice = "autosave_interval", "autosave_interval 1; or autosave_on_changes true with autosave_interval 100. Each save writes all that waits"
 	n, ok := s.number(option, 1800)
+	// With autosave_on_changes the same option counts changes and not seconds. Up to some the loss is small; above many
+	// it is a fault.
 	unit, some, many := "seconds", 10, 300
 	if s.isTrue("autosave_on_changes") {
 		unit, some, many = "changes", 1000, 10_000
@@ -209,6 +218,7 @@ func (s settings) window() core.Finding {
 	switch n, ok := s.number(option, 20); {
 	case !ok:
 		return finding(option, core.FindingBad, advice, "%q is no number", s[option])
+	// 0 means no limit, so it is never too small.
 	case n > 0 && n < smallWindow:
 		return finding(option, core.FindingWarn, advice, "%d: a commit takes no more messages than these; slow, and it loses nothing", n)
 	default:
@@ -242,6 +252,7 @@ func (s settings) expiration() core.Finding {
 	switch {
 	case !ok:
 		return finding(option, core.FindingBad, option+" 1m", "%q is no span, as 14d", v)
+	// A warning below a week, because a server may be down for some days before it is repaired.
 	case d < 7*24*time.Hour:
 		return finding(option, core.FindingWarn, option+" 1m", "a server that is away for %s loses its session and all that waits in it", v)
 	default:
@@ -257,6 +268,7 @@ func span(v string) (time.Duration, bool) {
 	units := map[byte]time.Duration{'h': 1, 'd': 24, 'w': 7 * 24, 'm': 30 * 24, 'y': 365 * 24}
 	unit, known := units[v[len(v)-1]]
 	n, err := strconv.Atoi(v[:len(v)-1])
+	// n is limited to the hours of 200 years, so that its product with unit cannot overflow.
 	if err != nil || !known || n <= 0 || n > 200*365*24 {
 		return 0, false
 	}
@@ -297,6 +309,8 @@ func (s settings) file(option string) core.Finding {
 		return finding(option, core.FindingOK, "", "none")
 	}
 	switch _, err := os.Stat(name); {
+	// The order matters: a relative name is looked up in another folder here than in Mosquitto, so whether it exists
+	// here says nothing.
 	case !filepath.IsAbs(name):
 		return finding(option, core.FindingWarn, option+" with the whole path", "%s: looked for in the folder that Mosquitto happens to start in", name)
 	case errors.Is(err, os.ErrNotExist):

@@ -19,6 +19,8 @@ import (
 // version reads the version of the broker from $SYS. Not every broker publishes it.
 func (x *exam) version(ctx context.Context, g *testClient) {
 	const topic = "$SYS/broker/version"
+	// The topic is a convention of Mosquitto that other brokers copy. MQTT itself only reserves the topics that begin
+	// with $ (MQTT 3.1.1, 4.7.2).
 	if err := g.subscribe(ctx, topic); err != nil || g.awaitMessages(ctx, topic, 1) == 0 {
 		x.add("version", core.FindingOK, "", "it does not tell what it is")
 		return
@@ -39,6 +41,7 @@ func (x *exam) protocol(ctx context.Context) {
 	switch {
 	case err != nil:
 		x.add("protocol", core.FindingOK, "", "MQTT 3.1.1; not 5")
+	// A broker that sends no Maximum Packet Size has no limit (MQTT 5.0, 3.2.2.3.6).
 	case ack.Properties.MaximumPacketSize > 0 && int(ack.Properties.MaximumPacketSize) < x.o.Payload:
 		x.add("protocol", core.FindingBad, "raise max_packet_size (Mosquitto) or the broker's like", "MQTT 3.1.1 and 5; packets over %d bytes are refused", ack.Properties.MaximumPacketSize)
 	default:
@@ -86,6 +89,8 @@ func readConnack(r *bufio.Reader) (mochi.Packet, error) {
 	if err := pk.FixedHeader.Decode(first); err != nil {
 		return pk, err
 	}
+	// A CONNACK has some properties and no payload, so 4,096 bytes are more than enough. The limit keeps a peer that is
+	// no broker from filling the memory.
 	const most = 4096
 	if pk.FixedHeader.Remaining, _, err = mochi.DecodeLength(r); err != nil || pk.FixedHeader.Remaining > most || pk.FixedHeader.Type != mochi.Connack {
 		return pk, errors.Join(err, errors.New("no CONNACK"))
@@ -110,6 +115,8 @@ func (x *exam) anonymous(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	// A broker that allows anonymous clients accepts this CONNECT. The client uses a clean session, so nothing stays at
+	// the broker.
 	g, err := x.connect(ctx, noCredentials, "nobody", true)
 	if err != nil {
 		x.add("anonymous", core.FindingOK, "", "who gives no credentials is refused")
@@ -197,6 +204,8 @@ func (x *exam) queue(ctx context.Context, live *testClient) {
 	}
 	defer g.close()
 	x.add("session", core.FindingOK, "", "kept while its client was away")
+	// Nothing is acknowledged up to here, so the broker stops at its limit of messages in flight: that number is the
+	// window. After the acknowledgement it sends the rest.
 	window := g.awaitMessages(ctx, topic, x.o.Messages)
 	g.acknowledge()
 	kept := g.awaitMessages(ctx, topic, x.o.Messages)
@@ -233,6 +242,7 @@ func (x *exam) checkWindow(window, kept int) {
 
 // forget removes a session.
 func (x *exam) forget(ctx context.Context, name string) {
+	// The session is removed even if the check was interrupted: otherwise the broker would keep its messages for ever.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.o.Timeout)
 	defer cancel()
 	g, err := x.connect(ctx, x.target, name, true)
@@ -245,9 +255,13 @@ func (x *exam) forget(ctx context.Context, name string) {
 
 // share tests a shared subscription with two members: each message must reach exactly one of them.
 func (x *exam) share(ctx context.Context, live *testClient) {
+	// 50 messages are enough to see whether members share them: without sharing, each of the two members would receive
+	// all, 100 in sum.
 	const n = 50
 	topic := x.topic + "/share"
 	sum, each := 0, make([]*testClient, 0, 2)
+	// A shared subscription is $share/{ShareName}/{filter}. Source: MQTT 5.0, 4.8.2. Many brokers offer it to clients
+	// of 3.1.1 too.
 	for _, name := range []string{"share-a", "share-b"} {
 		g, err := x.connect(ctx, x.target, name, true)
 		if err == nil {
