@@ -39,6 +39,7 @@ func (p Patch) apply(f Feature) Feature {
 	if p.Level != nil {
 		f.Level = *p.Level
 	}
+	// The map is cloned, because the caller's feature must not change with the patch.
 	f.Properties = maps.Clone(f.Properties)
 	if f.Properties == nil {
 		f.Properties = Properties{}
@@ -72,6 +73,7 @@ func (e Edit) check(s core.Scope) error {
 			return err
 		}
 	}
+	// A feature may be moved and updated in the same edit, but not twice, and not together with its deletion.
 	gone := map[int64]bool{}
 	for i, id := range e.Delete {
 		if id < 1 || gone[id] {
@@ -156,6 +158,8 @@ func (r EditRules) AdmitLayer(l Layer) error {
 // seen, fault.Forbidden when it may be seen but lies in another division.
 func (r EditRules) AdmitFeature(l Layer, at string, id int64, division string, there bool) error {
 	switch {
+	// The order matters: a feature that the caller may not see must look like one that does not exist. In a layer shown
+	// by division a foreign feature is therefore not found.
 	case there && r.scope.Covers(division):
 		return nil
 	case !there || l.Audience.Kind == core.AudienceDivision:

@@ -44,6 +44,7 @@ func Merge(old, l Layer, now time.Time) (Layer, error) {
 	if l.Audience.Kind != "" {
 		out.Audience = l.Audience
 	}
+	// The two zooms are set together: MinZoom 0 is a valid zoom, so it cannot stand for "not given".
 	if l.MinZoom != 0 || l.MaxZoom != 0 {
 		out.MinZoom, out.MaxZoom = l.MinZoom, l.MaxZoom
 	}
@@ -62,6 +63,8 @@ func keep[T comparable](to *T, value T) {
 	}
 }
 
+// fillDefaults sets what neither the old entry nor the new one names: the title, a public audience, zoom 0 to 14, any
+// geometry, and the date of today in UTC.
 func fillDefaults(l *Layer, now time.Time) {
 	fill(&l.Title.ZH, l.Name)
 	fill(&l.Audience.Kind, core.AudiencePublic)
@@ -76,6 +79,7 @@ func fillDefaults(l *Layer, now time.Time) {
 	}
 }
 
+// fill sets the value if the old one is the zero value.
 func fill[T comparable](to *T, value T) {
 	var zero T
 	if *to == zero {
@@ -126,6 +130,7 @@ func checkLayerNames(l Layer) error {
 	return err
 }
 
+// checkRules checks how the layer is drawn into tiles. The field of the severity must be a number of the layer.
 func checkRules(l Layer) error {
 	if err := l.Tile.Check(); err != nil {
 		return fault.Under("tile", err)
@@ -138,6 +143,7 @@ func checkRules(l Layer) error {
 	return nil
 }
 
+// checkAudience checks who may see the layer: everyone, the named roles, or each division its own features.
 func checkAudience(a core.Audience) error {
 	switch a.Kind {
 	case core.AudiencePublic, core.AudienceDivision:
@@ -156,6 +162,7 @@ func checkAudience(a core.Audience) error {
 	return fault.InvalidField("audience.kind", "%q is none of public, roles, division", string(a.Kind))
 }
 
+// checkFields checks the fields: a name of 1 to 64 bytes that no other field has, and a known type.
 func checkFields(fields []Field) error {
 	seen := map[string]bool{}
 	for i, f := range fields {
@@ -173,6 +180,7 @@ func checkFields(fields []Field) error {
 	return nil
 }
 
+// join returns words as a list for a message, "a, b, c".
 func join[T ~string](words []T) string {
 	all := make([]string, len(words))
 	for i, w := range words {
@@ -186,6 +194,7 @@ func SameEntry(a, b Layer) bool {
 	if !a.UpdatedOn.Equal(b.UpdatedOn) {
 		return false
 	}
+	// The same instant in another time zone is not equal for DeepEqual, so one value replaces the other first.
 	b.UpdatedOn = a.UpdatedOn
 	return reflect.DeepEqual(a, b)
 }
@@ -217,6 +226,7 @@ func (l Layer) with(c LayerChange) (Layer, error) {
 	if c.Tile != nil {
 		l.Tile = *c.Tile
 	}
+	// The slice is cloned before it is changed, because the stored entry shares it.
 	if c.InTile != nil {
 		l.Fields = slices.Clone(l.Fields)
 		for i := range l.Fields {

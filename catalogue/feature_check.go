@@ -45,6 +45,8 @@ func CheckGeometry(g orb.Geometry) error {
 	return fmt.Errorf("%T is no geometry that can be stored", g)
 }
 
+// checkParts checks every part of a geometry, of which there must be one at least. Its errors name the part by its
+// index, from 0.
 func checkParts[S ~[]T, T any](what string, parts S, check func(T) error) error {
 	if len(parts) == 0 {
 		return fmt.Errorf("there is no %s in it", what)
@@ -57,6 +59,7 @@ func checkParts[S ~[]T, T any](what string, parts S, check func(T) error) error 
 	return nil
 }
 
+// checkPositions checks the positions, [lon, lat] in degrees, of which there must be least at least.
 func checkPositions(what string, points []orb.Point, least int) error {
 	if len(points) < least {
 		return fmt.Errorf("%s has %d positions, %d are the least", what, len(points), least)
@@ -69,6 +72,7 @@ func checkPositions(what string, points []orb.Point, least int) error {
 	return nil
 }
 
+// checkRing checks a ring: four positions or more, the last equal to the first. Source: RFC 7946, 3.1.6.
 func checkRing(r orb.Ring) error {
 	if err := checkPositions("it", r, 4); err != nil {
 		return err
@@ -162,6 +166,7 @@ func (c *CheckedFeature) checkWords() error {
 
 // CheckShape checks whether the layer can hold the geometry of an existing feature. It ignores the other fields.
 func CheckShape(l Layer, f Feature) error {
+	// The other fields get values that always pass, so that only the geometry can fail.
 	f.Key = cmp.Or(f.Key, "-")
 	f.Division, f.Origin, f.Level, f.Name, f.Properties = "", l.Origin, core.None, core.Text{}, nil
 	_, err := CheckFeature(l, f)

@@ -12,6 +12,8 @@ type Properties map[string]any
 // UnmarshalJSON reads an object; null is nil.
 func (p *Properties) UnmarshalJSON(raw []byte) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
+	// Without UseNumber the decoder would make every number a float64, which has 15 to 17 digits. Contract "numbers
+	// keep their digits".
 	d.UseNumber()
 	var all map[string]any
 	if err := d.Decode(&all); err != nil {
@@ -47,6 +49,7 @@ func ExactNumber(n json.Number) any {
 	if err != nil {
 		return n
 	}
+	// The comparison is of texts: 1.0 stays a json.Number, because a float64 would be written as 1.
 	if written, err := json.Marshal(f); err != nil || string(written) != n.String() {
 		return n
 	}

@@ -42,6 +42,7 @@ func encodeProperties(properties map[string]any) (json.RawMessage, error) {
 
 // checkSize bounds each field and all fields, which take size bytes.
 func checkSize(properties map[string]any, size int) error {
+	// No field can be larger than all of them together, so in the usual case no field is encoded a second time.
 	if size <= MaxPropertyBytes {
 		return nil
 	}
@@ -60,6 +61,7 @@ func checkSize(properties map[string]any, size int) error {
 	return nil
 }
 
+// notText returns fault.Invalid for a text that PostgreSQL cannot store.
 func notText(field string) error {
 	return fault.InvalidField(field, "is not text: it has a NUL or is not UTF-8")
 }
@@ -105,6 +107,7 @@ func checkValue(v any, at string, depth int, growth *int) error {
 	return nil
 }
 
+// tooDeep returns fault.Invalid for lists and objects that are nested too deep.
 func tooDeep(at string) error {
 	return fault.InvalidField(at, "has more than %d lists and objects inside each other", MaxPropertyDepth)
 }

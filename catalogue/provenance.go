@@ -39,6 +39,7 @@ func (f Feature) Provenance() string {
 	return strings.Join(parts, "; ")
 }
 
+// words returns the act for Provenance: who, and when in UTC, as far as both are known.
 func (a Act) words() string {
 	words := " by hand"
 	if a.By != "" {

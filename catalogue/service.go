@@ -50,6 +50,7 @@ func (v *Service) EditFeatures(ctx context.Context, p core.Principal, layer stri
 	if err := p.Need(core.PermEditData); err != nil {
 		return Layer{}, nil, err
 	}
+	// Contract "jurisdiction": the service checks what may be written, and the store filters what may be read.
 	// This check comes first, because the errors of the edit would reveal a layer that the principal may not see.
 	if _, err := v.store.Layer(ctx, p.Scope(), layer); err != nil {
 		return Layer{}, nil, err
@@ -161,6 +162,7 @@ func (d Division) check() (Division, error) {
 		return d, err
 	}
 	d.Code, d.Parent = code, cmp.Or(d.Parent, geo.ParentDivision(code))
+	// Lon and lat 0 pass this check: they mean that the place is not known.
 	return d, cmp.Or(
 		fault.CheckLine("name.zh", d.Name.ZH, core.MaxName), fault.CheckLine("name.en", d.Name.EN, core.MaxName), geo.CheckLonLat(d.Lon, d.Lat),
 	)

@@ -66,6 +66,8 @@ func checkStyleValue(at string, v any, depth int) error {
 	}
 }
 
+// checkStyleObject checks the members in the order of their names, so that the same fragment always has the same first
+// fault.
 func checkStyleObject(at string, m map[string]any, depth int) error {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if !text.Storable(name) {
@@ -86,6 +88,7 @@ func checkStyleString(at, s string) error {
 	if !text.Storable(s) {
 		return notText(at)
 	}
+	// The schemes are compared in lower case and without spaces around them, as a browser does.
 	lower := strings.ToLower(strings.TrimSpace(s))
 	begins := func(prefix string) bool { return strings.HasPrefix(lower, prefix) }
 	if strings.Contains(lower, "://") || slices.ContainsFunc([]string{"//", "http:", "https:", "data:", "blob:", "javascript:"}, begins) {
@@ -131,6 +134,7 @@ const maxStyleScale = 1000
 // maxFilterItems is more than the size of a fragment has room for: a filter has no limit of its own.
 const maxFilterItems = MaxStyleBytes
 
+// checkStyleLayers checks the style layers: 1 to MaxStyleLayers of them, with different ids.
 func checkStyleLayers(at string, v any) error {
 	layers, err := styleList(at, v, 1, MaxStyleLayers)
 	if err != nil {
@@ -158,6 +162,8 @@ func checkStyleLayers(at string, v any) error {
 	return nil
 }
 
+// checkStyleID checks the id of a style layer: a hyphen, then 1 to MaxStyleSuffix of a-z 0-9 and the hyphen. The page
+// puts the name of the catalogue's layer before it, so the ids of two layers cannot collide.
 func checkStyleID(at string, v any) (string, error) {
 	id, err := styleString(at, v)
 	if err != nil {
@@ -228,6 +234,8 @@ func checkStyleProperties(at string, v any, part string, kind StyleType) error {
 			return fault.InvalidCode(here, CodeStyleProperty, part, string(kind))
 		}
 		switch name {
+		// An image is named by $icon or an expression, and not by a plain text: the page must know the icons that it
+		// has to draw.
 		case "icon-image", "fill-pattern", "line-pattern":
 			if _, plain := value.(string); plain {
 				return fault.InvalidCode(here, CodeStyleImage)
@@ -241,6 +249,7 @@ func checkStyleProperties(at string, v any, part string, kind StyleType) error {
 	return nil
 }
 
+// checkLegend checks the rows of the legend, of which there may be none.
 func checkLegend(at string, v any) error {
 	rows, err := styleList(at, v, 0, MaxLegendRows)
 	if err != nil {
@@ -323,6 +332,8 @@ func checkStyleText(at string, v any) error {
 			return err
 		}
 	}
+	// The members are checked in a fixed order, first their types, then their lengths. One of the two languages is
+	// enough.
 	words := false
 	for _, language := range []string{"zh", "en"} {
 		s, err := styleString(at+"."+language, m[language])

@@ -33,6 +33,7 @@ func foundIn(v any) fault.Token {
 
 // wordOf returns a value as the faults show it.
 func wordOf(v any) string {
+	// A text is shown as it is, every other value as JSON, and both are cut to maxStyleWord.
 	raw, err := json.Marshal(v)
 	if s, ok := v.(string); ok {
 		raw, err = []byte(s), nil
@@ -88,6 +89,7 @@ func styleList(at string, v any, from, to int) ([]any, error) {
 	return list, nil
 }
 
+// styleString returns a text; it returns fault.Invalid if the member is missing or is no text.
 func styleString(at string, v any) (string, error) {
 	if err := given(at, v); err != nil {
 		return "", err

@@ -25,8 +25,12 @@ func DecodeIn(raw []byte, frame geo.Frame) (orb.Geometry, error) {
 	return decode(raw, frame, "", false)
 }
 
+// decode reads a geometry object. path is the prefix of the fields in its errors, such as "geometries[2]."; nested is
+// true inside of a GeometryCollection.
 func decode(raw []byte, frame geo.Frame, path string, nested bool) (orb.Geometry, error) {
 	var members map[string]json.RawMessage
+	// The members are kept raw: only the coordinates of a known type are read, and other members are ignored (RFC 7946,
+	// 6.1).
 	if err := json.Unmarshal(raw, &members); err != nil || members == nil {
 		return nil, fault.InvalidField(strings.TrimSuffix(path, "."), "a geometry is an object, not %s", kindOf(raw))
 	}
@@ -35,6 +39,8 @@ func decode(raw []byte, frame geo.Frame, path string, nested bool) (orb.Geometry
 		return nil, fault.InvalidField(path+"type", "is missing or no string")
 	}
 	if kind == "GeometryCollection" {
+		// RFC 7946, 3.1.8, advises against nested collections. They are refused, so the depth of the recursion is at
+		// most two.
 		if nested {
 			return nil, fault.InvalidField(path+"type", "a GeometryCollection inside another is not taken")
 		}
@@ -70,6 +76,7 @@ func typed[G orb.Geometry](g G, err error) (orb.Geometry, error) {
 	return g, nil
 }
 
+// decodeCollection reads the geometries of a GeometryCollection, of which there must be one at least.
 func decodeCollection(raw json.RawMessage, frame geo.Frame, path string) (orb.Geometry, error) {
 	var parts []json.RawMessage
 	if err := json.Unmarshal(raw, &parts); err != nil {
@@ -99,6 +106,7 @@ type reader struct {
 	root  string
 }
 
+// wrong returns fault.Invalid for the element that is being read. Its field is the path, such as "coordinates[0][3]".
 func (r *reader) wrong(format string, args ...any) error {
 	var path strings.Builder
 	path.WriteString(r.root)
@@ -108,6 +116,7 @@ func (r *reader) wrong(format string, args ...any) error {
 	return fault.InvalidField(path.String(), format, args...)
 }
 
+// space skips the white space of JSON. Source: RFC 8259, 2.
 func (r *reader) space() {
 	for r.i < len(r.b) && strings.IndexByte(" \t\r\n", r.b[r.i]) >= 0 {
 		r.i++
@@ -121,6 +130,7 @@ func (r *reader) list(each func() error) error {
 		return r.wrong("is %s, not an array", kindOf(r.b[min(r.i, len(r.b)):]))
 	}
 	r.i++
+	// r.at has one index for each open array. The index of this array is at depth.
 	depth := len(r.at)
 	r.at = append(r.at, 0)
 	for {
@@ -158,6 +168,8 @@ func listOf[S ~[]E, E any](r *reader, n int, what string, element func() (E, err
 	return all, err
 }
 
+// position reads a position, [lon, lat] or easting and northing in r.frame, and returns it in EPSG:4326. It returns
+// fault.Invalid if the position is outside the frame or outside the globe. Altitude and further numbers are dropped.
 func (r *reader) position() (orb.Point, error) {
 	var p orb.Point
 	n := 0
@@ -175,6 +187,7 @@ func (r *reader) position() (orb.Point, error) {
 	if n < 2 {
 		return p, r.wrong("a position has at least two numbers, not %d", n)
 	}
+	// The bounds of the frame are checked before the conversion, whose formulas are only valid within them.
 	if err := r.frame.Check(p); err != nil {
 		return p, r.wrong("%v", err)
 	}
@@ -185,6 +198,8 @@ func (r *reader) position() (orb.Point, error) {
 	return p, nil
 }
 
+// number reads a number. It returns fault.Invalid for any other JSON value and for a number that is not finite as a
+// float64, such as 1e999.
 func (r *reader) number() (float64, error) {
 	from := r.i
 	for r.i < len(r.b) && strings.IndexByte(",] \t\r\n", r.b[r.i]) < 0 {
@@ -192,6 +207,8 @@ func (r *reader) number() (float64, error) {
 	}
 	word := string(r.b[from:r.i])
 	v, err := strconv.ParseFloat(word, 64)
+	// ParseFloat also accepts words such as Inf and NaN, which are not JSON. So the first character must be a digit or
+	// a minus.
 	if c := word[:min(1, len(word))]; strings.Trim(c, "-0123456789") != "" || c == "" {
 		return 0, r.wrong("is %s, not a number", kindOf(r.b[from:]))
 	}
@@ -201,14 +218,19 @@ func (r *reader) number() (float64, error) {
 	return v, nil
 }
 
+// line reads a line, which has two positions or more. Source: RFC 7946, 3.1.4.
 func (r *reader) line() (orb.LineString, error) {
 	return listOf[orb.LineString](r, 2, "positions", r.position)
 }
 
+// polygon reads the rings of a polygon: the outer one first, then the holes. Their direction is not checked, because
+// RFC 7946, 3.1.6, asks readers to accept both.
 func (r *reader) polygon() (orb.Polygon, error) {
 	return listOf[orb.Polygon](r, 1, "rings", r.ring)
 }
 
+// ring reads a linear ring: four positions or more, the last equal to the first, and not all on one line. Source: RFC
+// 7946, 3.1.6.
 func (r *reader) ring() (orb.Ring, error) {
 	ring, err := listOf[orb.Ring](r, 4, "positions in its ring", r.position)
 	if err != nil {
@@ -234,6 +256,8 @@ func isStraight(ring orb.Ring) bool {
 		}
 	}
 	for _, p := range ring {
+		// The cross product of two vectors is 0 if they are parallel. It is compared exactly: a nearly straight ring
+		// has an area.
 		if (far[0]-ring[0][0])*(p[1]-ring[0][1]) != (p[0]-ring[0][0])*(far[1]-ring[0][1]) {
 			return false
 		}

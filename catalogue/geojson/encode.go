@@ -7,6 +7,7 @@ import (
 	"github.com/paulmach/orb"
 )
 
+// object is a geometry object as it is written. A GeometryCollection has geometries, every other type has coordinates.
 type object struct {
 	Type        string            `json:"type"`
 	Coordinates any               `json:"coordinates,omitempty"`
@@ -20,6 +21,7 @@ func Encode(g orb.Geometry) ([]byte, error) {
 	if g == nil {
 		return []byte("null"), nil
 	}
+	// orb's types are encoded by encoding/json as nested arrays of [lon, lat], which is the form of GeoJSON.
 	o := object{Type: g.GeoJSONType(), Coordinates: g}
 	switch g := g.(type) {
 	case orb.Ring:

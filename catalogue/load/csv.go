@@ -100,6 +100,7 @@ func (t *table) nameFrom(above row, line int) {
 		}
 	}
 	for i := range min(len(upper), len(t.header)) {
+		// A title has one cell with text, so a row with two names or more is not a title.
 		if named > 1 && t.header[i] == "" && upper[i] != "" {
 			t.header[i], filled = upper[i], true
 		}
@@ -183,6 +184,7 @@ func (t *table) renameTwice() {
 		for taken[name+"_"+strconv.Itoa(n)] > 0 {
 			n++
 		}
+		// The number is the first that makes a name of its own: b, b, b_2 become b, b_3, b_2.
 		again := name + "_" + strconv.Itoa(n)
 		taken[name], taken[again] = n, 1
 		t.header[i] = again
@@ -266,6 +268,7 @@ func (t *table) feature(r row) (catalogue.Feature, error) {
 	switch {
 	case r.wrong != "":
 		return none, fault.New(fault.Invalid, "%s", r.wrong)
+	// More cells than the header has are accepted if they are empty, because spreadsheet programs write them.
 	case len(r.cells) < len(t.header), len(r.cells) > len(t.header) && !isEmptyRow(r.cells[len(t.header):]):
 		return none, fault.New(fault.Invalid, "the row has %d columns, the header %d", len(r.cells), len(t.header))
 	case wrongKey != nil:
@@ -322,6 +325,7 @@ func (t *table) typed(name, cell string) (any, error) {
 	}
 	kind := t.types[name]
 	if kind == "" || kind == "string" {
+		// The cell stays as it is: the lost digits cannot be found again, so a note tells the user.
 		if lostDigits(cell) {
 			t.asm.tally.short(name, cell)
 		}

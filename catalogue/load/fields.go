@@ -52,6 +52,7 @@ func (a *assembler) identify(properties map[string]any, id string) (identity, er
 	if lostDigits(key) && given {
 		return who, fault.InvalidField(p.field, "a spreadsheet has shortened the key to %s: format the column as text and export it again", clip(key))
 	}
+	// Without it the feature's own id is tried, and then a key is made from the content.
 	if lostDigits(key) {
 		key = ""
 	}
@@ -137,6 +138,7 @@ func contentKey(g orb.Geometry, properties map[string]any) (string, error) {
 	if err != nil {
 		return "", fault.InvalidField("properties", "%v", err)
 	}
+	// 128 bits of the hash are enough: at a million features the chance of two equal keys is about 1e-27.
 	sum := sha256.Sum256(append(append(shape, '\n'), rest...))
 	return "sha256-" + hex.EncodeToString(sum[:16]), nil
 }
@@ -193,6 +195,7 @@ func (a *assembler) level(p roleField) core.Level {
 // refuses the record if an option names the field. In a field that was found by its usual name, a wrong code is counted
 // and ignored.
 func (a *assembler) division(g orb.Geometry, p roleField) (string, error) {
+	// Full-width digits (３７０６) are read as half-width digits.
 	if text := width.Fold.String(asText(p.value)); text != "" {
 		code, err := geo.ParseDivision(text)
 		switch {
@@ -207,6 +210,7 @@ func (a *assembler) division(g orb.Geometry, p roleField) (string, error) {
 	if a.o.Division == nil {
 		return "", nil
 	}
+	// The place of a line or an area is one point on it, so the feature has exactly one division.
 	on, ok := geo.PointOn(g)
 	if !ok {
 		return "", nil
@@ -332,6 +336,8 @@ func decimal(cell string) (v any, whole, ok bool) {
 	if !ok {
 		return nil, false, false
 	}
+	// A number that JSON accepts keeps its own text, so that it is written as it was read. Contract "numbers keep their
+	// digits".
 	number := json.Number(cell)
 	if !json.Valid([]byte(cell)) { // +5, .5, 007
 		number = json.Number(plain)

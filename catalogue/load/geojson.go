@@ -108,6 +108,7 @@ func (g *geoJSON) openTop() error {
 	}
 	g.begun = true
 	g.top = topObject{line: g.s.line, at: g.s.at, members: map[string]json.RawMessage{}, first: true}
+	// A bare array of features is not GeoJSON (RFC 7946, 2), but some programs write it.
 	if c == '[' {
 		g.inside, g.bare, g.fresh = true, true, true
 	}

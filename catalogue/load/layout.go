@@ -47,6 +47,7 @@ func findLayout(head []line, of string, asm *assembler) layout {
 				best = l
 			}
 		}
+		// While no layout is found, the names of the delimiter with the most columns are kept for the message.
 		if best.titles < 0 && len(rows) > 0 && len(rows[0]) > most {
 			most, best.comma, best.names = len(rows[0]), comma, columnNames(rows[0])
 		}
@@ -117,6 +118,7 @@ func indexOf(names []string, name string) int {
 		if n == name {
 			return i
 		}
+		// The first match of a folded name counts, as in columns below.
 		if folded < 0 && want != "" && foldName(n) == want {
 			folded = i
 		}
@@ -181,6 +183,7 @@ func separatorLine(l *lines) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// A delimiter has one byte here; a longer rest is a normal first line.
 	text := strings.Trim(string(first.text), " \""+byteOrderMark)
 	if rest, ok := strings.CutPrefix(strings.ToLower(text), "sep="); ok && len(rest) == 1 {
 		return rest, nil

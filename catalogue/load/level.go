@@ -40,6 +40,7 @@ func gradeWord(s string) string {
 	s = strings.ToLower(strings.TrimFunc(width.Fold.String(s), unicode.IsSpace))
 	for {
 		was := s
+		// A word that is only a suffix stays as it is.
 		for _, tail := range []string{"风险区", "风险", "隐患", "危险", "预警", "等级", "级别", "级", "色", "risk", "level", "区"} {
 			if rest := strings.TrimSpace(strings.TrimSuffix(s, tail)); rest != "" {
 				s = rest
@@ -54,6 +55,7 @@ func gradeWord(s string) string {
 // parseLevel parses a grade as departments write it. ok is false if the text is not a grade. If a second word is in
 // brackets, as in 一级(红色), both words must mean the same level.
 func (s scale) parseLevel(text string) (core.Level, bool) {
+	// An empty cell is the level none, and not a word that was not understood.
 	if isNothing(text) {
 		return core.None, true
 	}
@@ -107,6 +109,7 @@ func (s scale) word(w string) (core.Level, bool) {
 	case "较低", "中低":
 		return second(!s.noMiddle, core.Yellow), true
 	}
+	// f equals a whole number of 0 to 4, so it is one of the five levels.
 	if f, err := strconv.ParseFloat(w, 64); err == nil && f == float64(int(f)) && f >= 0 && f <= 4 && strings.Contains(w, ".") {
 		return core.Level(f), true // a spreadsheet writes 2 as 2.0
 	}

@@ -30,10 +30,12 @@ func parseCoordinate(cell string, frame geo.Frame) (float64, error) {
 		return v, nil
 	}
 	// Metres: with a unit, with spaces or commas between thousands, or with a decimal comma.
+	// Full-width characters are folded first, so that one set of rules holds for both widths.
 	text := strings.TrimSuffix(strings.TrimSpace(width.Fold.String(cell)), "m")
 	text = strings.ReplaceAll(strings.TrimSpace(text), " ", "")
 	head, tail, comma := strings.Cut(text, ",")
 	switch {
+	// Three digits after a single comma are read as thousands: 623,205 is 623205 m and not 623.205 m.
 	case comma && (strings.Contains(text, ".") || len(tail) == 3 || strings.Contains(tail, ",")):
 		text = strings.ReplaceAll(text, ",", "") // 623,205.71
 	case comma:
@@ -63,12 +65,15 @@ func onTheGlobe(p orb.Point, frame geo.Frame) (orb.Geometry, error) {
 		return nil, err
 	}
 	p = frame.ToWGS84(p)
+	// The result is [lon, lat] in EPSG:4326.
 	return p, geo.CheckPoint(p)
 }
 
 // looksSwapped reports whether a projected position has its northing first. In China a northing has seven digits. An
 // easting has six digits, or eight with the number of the zone.
 func looksSwapped(p orb.Point) bool {
+	// The false easting of the Gauss-Krüger zones in China is 500,000 m, so an easting lies between 0 and 1,000,000.
+	// The number of the zone, if it is written, stands before it. Units: m.
 	northing := func(v float64) bool { return v >= 1e6 && v < 1e7 }
 	easting := func(v float64) bool { return v >= 0 && v < 1e6 || v >= 1e7 && v < 1e8 }
 	return northing(p[0]) && easting(p[1])
@@ -85,6 +90,7 @@ func parsePlace(cell string, frame geo.Frame, latFirst bool) (orb.Geometry, erro
 		return geojson.DecodeIn([]byte(text), frame)
 	}
 	upper := strings.ToUpper(text)
+	// A type of WKT may have Z, M or ZM directly behind it: POINTZ.
 	if strings.HasPrefix(upper, "SRID=") || wktKind(strings.TrimRight(upper[:wordEnd(upper)], "ZM")) != "" {
 		return decodeWKT(text, frame)
 	}
@@ -144,6 +150,8 @@ func wordEnd(s string) int {
 // splitPair splits a pair at the first kind of separator that results in two parts, or at a word or letter of direction.
 func splitPair(text string) (first, second string, ok bool) {
 	text = strings.Trim(width.Fold.String(text), " ()[]")
+	// The order matters: the less common separators come first, so that a space inside of degrees, minutes and seconds
+	// does not split a pair.
 	for _, at := range []string{";", ",", "、", "/", "|", "\t", " "} {
 		parts := strings.Split(text, at)
 		if at == " " {

@@ -17,6 +17,8 @@ func (s *scanner) overrun() bool {
 	if len(s.buf) <= overrunBytes {
 		return false
 	}
+	// The search begins a little before the bytes that were searched last, because the beginning of a feature may have
+	// been cut there.
 	from := max(1, s.looked-memberBytes)
 	s.looked = len(s.buf)
 	return nextStart(s.buf, from) > 0
@@ -38,6 +40,7 @@ func nextStart(text []byte, from int) int {
 			return -1
 		}
 		at += i
+		// The separator of a text sequence (RFC 8142) counts as white space.
 		before := bytes.TrimRight(text[:at], " \t\r\n\x1e")
 		other, value, ok := firstMember(text[at:])
 		if ok && other == key && (key != "type" || value == "Feature") && len(before) > 0 && bytes.IndexByte([]byte(",}"), before[len(before)-1]) >= 0 {
@@ -80,6 +83,7 @@ func shortString(text []byte) (string, []byte, bool) {
 // begins with a feature or ends the list.
 func (s *scanner) resume(v cut, whole bool) error {
 	if at := nextStart(s.buf, 1); at > 0 {
+		// The bytes of the next feature go back to the reader, and the line and the offset go back with them.
 		s.unread(s.buf[at:])
 		s.col = columnBehind(v.col, s.buf[:at])
 		return nil
@@ -176,6 +180,7 @@ func withoutNaN(text []byte) []byte {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
+		// An escaped quote does not end the string, so the backslash and the character after it are copied together.
 		case inString && c == '\\' && i+1 < len(text):
 			out = append(out, c)
 			i++

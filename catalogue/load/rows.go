@@ -58,6 +58,7 @@ func (l *lines) next() (line, error) {
 		piece, err := l.text.ReadSlice(end)
 		l.pass(piece)
 		if next.large = next.large || len(next.text)+len(piece) > l.max; next.large {
+			// The rest of the line is read and dropped, so that the line after it has the right number and offset.
 			next.text = nil
 		} else {
 			next.text = append(next.text, piece...)
@@ -114,6 +115,7 @@ type splitter struct {
 	lines  int
 }
 
+// reset begins a new row.
 func (s *splitter) reset() {
 	s.cells, s.quoted, s.lines = nil, false, 0
 	s.cell.Reset()
@@ -203,6 +205,7 @@ func (r *rows) row(first line) (row, error) {
 	}
 	r.split.reset()
 	r.split.feed(string(first.text))
+	// alone has the cells of the first line. A refusal names the key of the row by them if a quote is not closed.
 	alone := r.split.cells
 	var ahead []line
 	size := len(first.text)

@@ -74,6 +74,7 @@ type broken struct{ error }
 // Unwrap returns the error without the mark.
 func (b broken) Unwrap() error { return b.error }
 
+// isBroken reports whether an error is of one value, so that reading may go on after it.
 func isBroken(err error) bool {
 	_, ok := errors.AsType[broken](err)
 	return ok
@@ -287,6 +288,7 @@ func (s *scanner) span(step func(byte) (last bool, err error)) (large bool, err 
 				n++
 			}
 		}
+		// s.buf never has more than max bytes, so room is not negative.
 		room := min(n, s.max-len(s.buf))
 		s.buf = append(s.buf, chunk[:room]...)
 		large = large || room < n
@@ -315,6 +317,7 @@ func (s *scanner) scalar() error {
 		if err != nil {
 			return err
 		}
+		// No number or literal is nearly as long; the text is not JSON then.
 		if s.buf = append(s.buf, c); len(s.buf) > 4096 {
 			return malformed(s.line, "neither a value nor its end")
 		}

@@ -26,6 +26,7 @@ type surveyed struct {
 	words map[string]bool      // words of level fields
 }
 
+// The limits of a survey. They bound its memory: a field keeps at most 131,072 hashes of 8 bytes.
 const (
 	maxGrades      = 1000    // largest number of different words of levels that are kept
 	maxRepeats     = 0.01    // largest share of repeated values of a key; a key may occur twice by mistake, a category repeats
@@ -90,6 +91,8 @@ func (s *surveyed) watch(properties map[string]any, id string) {
 			switch {
 			case p.r == roleKey && !lostDigits(text):
 				s.key(name).add(text)
+			// A grade such as 一级(红色) has two words. The text is cloned, because it may point into the buffer of the
+			// whole record.
 			case p.r == roleLevel && len(s.words) < maxGrades:
 				for part := range strings.FieldsFuncSeq(gradeWord(text), func(r rune) bool { return r == '(' || r == ')' }) {
 					s.words[strings.Clone(gradeWord(part))] = true
@@ -139,6 +142,7 @@ func (d *distinct) add(value string) {
 		return
 	}
 	d.n++
+	// Two different values with the same hash count as a repetition. With 64 bits that is too rare to matter.
 	if _, known := d.seen[h]; known {
 		d.again++
 		return

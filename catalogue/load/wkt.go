@@ -16,6 +16,8 @@ import (
 // numbers of a position after the second one are ignored.
 func decodeWKT(text string, frame geo.Frame) (orb.Geometry, error) {
 	text = strings.TrimSpace(text)
+	// An SRID other than 4326 and that of the frame is an error: a wrong frame moves a feature by hundreds of metres or
+	// more.
 	if srid, rest, ok := strings.Cut(text, ";"); ok && strings.HasPrefix(strings.ToUpper(srid), "SRID=") {
 		of, err := geo.ParseFrame(strings.TrimSpace(srid[len("SRID="):]))
 		if err != nil || (of != frame && of != geo.FrameWGS84) {
@@ -75,6 +77,7 @@ func (w *wkt) geometry(depth int) (string, error) {
 	if kind == "" || depth > maxCollections {
 		return "", fault.New(fault.Invalid, "%q is no geometry type of WKT", clip(word))
 	}
+	// Z, M and ZM may also stand apart from the type: POINT Z (1 2 3). They are consumed here and ignored.
 	if next := w.word(); next == "EMPTY" {
 		return "", fault.New(fault.Invalid, "the geometry is empty")
 	}
@@ -159,6 +162,8 @@ func (w *wkt) position() (string, error) {
 		if err != nil || strings.Trim(number, "+-.0123456789eE") != "" {
 			return "", w.wrong("a number")
 		}
+		// FormatFloat writes the shortest text that is the same float64, in a form that JSON accepts; WKT also has +5
+		// and .5.
 		numbers[i] = strconv.FormatFloat(v, 'g', -1, 64)
 	}
 	w.rest = w.rest[n:]

@@ -61,6 +61,7 @@ func (d *diagnosis) pooler(ctx context.Context, cfg *pgx.ConnConfig) (shared boo
 	return how == PoolingShared, err
 }
 
+// diagnosis is one run of the checks over one connection. pool is the number of connections of the server's pool.
 type diagnosis struct {
 	conn     *pgx.Conn
 	pool     int
@@ -79,6 +80,7 @@ func (d *diagnosis) version(ctx context.Context) error {
 	if err := d.conn.QueryRow(ctx, "select current_setting('server_version_num')::int, current_setting('server_version')").Scan(&number, &version); err != nil {
 		return err
 	}
+	// server_version_num is 10000 times the major version, plus the minor version.
 	const least = 150000
 	if number < least {
 		d.add("version", core.FindingWarn, "PostgreSQL 15 is the oldest that onemap supports", "PostgreSQL %s", version)
@@ -94,6 +96,7 @@ func (d *diagnosis) schema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The schema's version is the number of migrations that ran, so it is compared with the number of migration files.
 	current, err := Version(ctx, d.conn)
 	switch {
 	case err != nil:
@@ -122,6 +125,8 @@ func (d *diagnosis) role(ctx context.Context) error {
 
 // durability checks the settings without which a committed transaction may be lost.
 func (d *diagnosis) durability(ctx context.Context) error {
+	// The settings are read as this user and database have them, because synchronous_commit can be set for each of
+	// them.
 	for _, s := range []struct{ name, loses string }{
 		{"fsync", "a power cut can lose the whole database"},
 		{"full_page_writes", "a power cut can leave torn pages"},
@@ -146,6 +151,8 @@ const fewConnections = 4
 
 // connections compares the size of the pool with the free connections of PostgreSQL.
 func (d *diagnosis) connections(ctx context.Context) error {
+	// The statement counts the clients of all databases of the cluster except this connection, because all of them
+	// share max_connections. It takes no lock.
 	var most, others int
 	err := d.conn.QueryRow(ctx, `
 		select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
@@ -175,6 +182,7 @@ func (d *diagnosis) disk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Reading data_directory without the role pg_read_all_settings is an error, so it is read only with it.
 	if may {
 		if err := d.conn.QueryRow(ctx, "select current_setting('data_directory')").Scan(&dir); err != nil {
 			return err
@@ -187,6 +195,7 @@ func (d *diagnosis) disk(ctx context.Context) error {
 		d.add("disk", core.FindingOK, "", "the database has %s; the free space cannot be seen from here", bytesText(size))
 		return nil
 	}
+	// Bavail is what a user without privileges may use; the rest is reserved for root.
 	free, all := int64(fs.Bavail)*fs.Bsize, int64(fs.Blocks)*fs.Bsize
 	// A warning below 10 GiB or 5 % of the disk.
 	const little = 10 << 30

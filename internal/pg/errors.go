@@ -89,6 +89,7 @@ func MapErr(err error, what string) error {
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return fault.Wrap(fault.NotFound, err, "%s", orElse(what, "no such row"))
+	// The caller gave up, so this is no fault of the database and gets no kind.
 	case errors.Is(err, context.Canceled):
 		return wrapPlain(err, what)
 	case isAway(err):

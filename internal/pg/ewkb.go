@@ -27,11 +27,13 @@ func walkEWKB(b []byte, depth int) ([]byte, error) {
 		return nil, errShortEWKB
 	}
 	var order binary.ByteOrder = binary.LittleEndian
+	// The first byte is the byte order: 0 is big endian (XDR), 1 is little endian (NDR).
 	if b[0] == 0 {
 		order = binary.BigEndian
 	}
 	kind := order.Uint32(b[1:])
 	b = b[5:]
+	// A position is X and Y, two float64 of 8 bytes. Z and M add 8 bytes each.
 	position := 16
 	for _, flag := range []uint32{ewkbZ, ewkbM} {
 		if kind&flag != 0 {
@@ -98,6 +100,7 @@ func walkMany(b []byte, order binary.ByteOrder, part func([]byte) ([]byte, error
 
 // skip skips n items of size bytes.
 func skip(b []byte, n, size int) ([]byte, error) {
+	// The product n*size could overflow an int of 32 bits; the division cannot.
 	if n > len(b)/size {
 		return nil, errShortEWKB
 	}

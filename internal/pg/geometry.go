@@ -27,6 +27,7 @@ func registerTypes(ctx context.Context, conn *pgx.Conn) error {
 	conn.TypeMap().RegisterType(&pgtype.Type{
 		Name: "_timestamptz", OID: pgtype.TimestamptzArrayOID, Codec: &pgtype.ArrayCodec{ElementType: utc},
 	})
+	// to_regtype returns NULL, and no error, for a type that does not exist.
 	var oid *uint32
 	if err := conn.QueryRow(ctx, "select to_regtype('geometry')::oid").Scan(&oid); err != nil {
 		return fmt.Errorf("look up the geometry type: %w", err)
@@ -119,6 +120,7 @@ func (geometryCodec) DecodeValue(_ *pgtype.Map, _ uint32, format int16, src []by
 	return decodeNullable(src, format)
 }
 
+// decodeNullable decodes a geometry for callers without a target type. It returns nil for NULL.
 func decodeNullable(src []byte, format int16) (any, error) {
 	if src == nil {
 		return nil, nil //nolint:nilnil // pgx's contract for NULL
@@ -162,6 +164,7 @@ func assignTo(target any) func(orb.Geometry) bool {
 	return nil
 }
 
+// assignKind returns a function that stores a geometry of type T in t, and returns false for any other type.
 func assignKind[T orb.Geometry](t *T) func(orb.Geometry) bool {
 	return func(g orb.Geometry) bool {
 		v, ok := g.(T)
@@ -205,6 +208,7 @@ func unmarshalEWKB(b []byte) (orb.Geometry, error) {
 	return fromGeom(t)
 }
 
+// flatPoints returns the coordinates of points in go-geom's form: lon, lat, lon, lat.
 func flatPoints(points []orb.Point) []float64 {
 	out := make([]float64, 0, 2*len(points))
 	for _, p := range points {
@@ -279,6 +283,7 @@ func toCollection(c orb.Collection) (geom.T, error) {
 	return out, nil
 }
 
+// pointsOf returns the points of flat coordinates, which have stride values per position. It drops Z and M.
 func pointsOf(coords []float64, stride int) []orb.Point {
 	out := make([]orb.Point, 0, len(coords)/max(stride, 1))
 	for i := 0; i+1 < len(coords); i += stride {
@@ -287,6 +292,7 @@ func pointsOf(coords []float64, stride int) []orb.Point {
 	return out
 }
 
+// polygonOf returns the polygon of flat coordinates from start on. ends are the indexes behind each of its rings.
 func polygonOf(coords []float64, start int, ends []int, stride int) orb.Polygon {
 	out := make(orb.Polygon, 0, len(ends))
 	for _, end := range ends {
@@ -341,6 +347,7 @@ func fromGeom(t geom.T) (orb.Geometry, error) {
 	return nil, fmt.Errorf("decode geometry: unknown kind %T", t)
 }
 
+// fromMultiPoint converts a multi-point, without its empty points.
 func fromMultiPoint(t *geom.MultiPoint) orb.Geometry {
 	out := orb.MultiPoint{}
 	for i := range t.NumPoints() {

@@ -60,6 +60,8 @@ func (l *Listener) listen(ctx context.Context) error {
 	if err != nil {
 		return MapErr(err, "connect to wait for "+l.channel)
 	}
+	// LISTEN takes effect when it commits, which is at once here. Notifications of transactions that committed before
+	// are not delivered; so Wait returns, and its caller looks for missed changes.
 	if _, err := conn.Exec(ctx, "listen "+l.channel); err != nil {
 		CloseConn(conn)
 		return MapErr(err, "listen for "+l.channel)

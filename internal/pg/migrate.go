@@ -33,6 +33,8 @@ func Migrate(ctx context.Context, url string, progress func(version, total int, 
 		return MapErr(err, "connect to the database")
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	// This check comes first: the advisory lock of the migration belongs to one server process, and a pooler that
+	// shares would lose it.
 	if err := refuseSharing(ctx, cfg, conn.PgConn()); err != nil {
 		return err
 	}
@@ -66,6 +68,7 @@ func Migrate(ctx context.Context, url string, progress func(version, total int, 
 
 // Version returns the number of the last migration that ran; it takes no lock. A database without tables has version 0.
 func Version(ctx context.Context, conn *pgx.Conn) (int, error) {
+	// to_regclass returns NULL, and no error, for a table that does not exist.
 	var exists bool
 	if err := conn.QueryRow(ctx, "select to_regclass($1) is not null", versionTable).Scan(&exists); err != nil {
 		return 0, MapErr(err, "look for the database's version")
@@ -85,9 +88,11 @@ func explainMigration(err error, database string) error {
 		return MapErr(err, "migrate the database")
 	}
 	switch {
+	// 42501 is insufficient_privilege. Source: PostgreSQL manual, appendix A.
 	case pg.Code == "42501" && strings.Contains(pg.Message, "extension"):
 		return fault.Wrap(fault.Forbidden, err,
 			"the database user may not create extensions: run as a superuser, in database %s: create extension postgis; create extension btree_gist;", database)
+	// 0A000 is feature_not_supported and 58P01 undefined_file: PostgreSQL does not find the extension's control file.
 	case pg.Code == "0A000" && strings.Contains(pg.Message, "extension"),
 		pg.Code == "58P01" && strings.Contains(pg.Message, "extension"):
 		return fault.Wrap(fault.Unavailable, err,

@@ -58,6 +58,7 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 		cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
 	cfg.ConnConfig.RuntimeParams["application_name"] = "onemap"
+	// The session's time zone matters where SQL itself turns a timestamptz into a date or a text.
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		if o.Connected != nil {
@@ -97,6 +98,8 @@ func (p *Pool) InTx(ctx context.Context, fn func(tx pgx.Tx) error) error {
 
 // InSnapshot runs fn in a read-only transaction whose statements all see the same state of the database.
 func (p *Pool) InSnapshot(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	// In PostgreSQL repeatable read is snapshot isolation: the snapshot is taken at the first statement. A read-only
+	// transaction in it cannot fail with a serialization error.
 	o := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return MapErr(pgx.BeginTxFunc(ctx, p.Pool, o, fn), "")
 }

@@ -94,6 +94,8 @@ func swapped(ctx context.Context, first, second *pgconn.PgConn) (bool, error) {
 	if seen[0] != seen[1] || seen[1] == seen[2] {
 		return true, nil
 	}
+	// An open transaction keeps the second connection's process. If the first one then gets another process, or the
+	// second got a new one, the pooler shares.
 	held, err := ownProcess(ctx, second, "begin; ")
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
 		return true, nil // statement mode has no transactions

@@ -66,6 +66,7 @@ func hasPlace(g orb.Geometry) bool {
 // isFinite reports whether both numbers are finite. x-x is 0 for every finite x, and NaN for NaN and infinity.
 func isFinite(p orb.Point) bool { return p[0]-p[0] == 0 && p[1]-p[1] == 0 }
 
+// The reasons why a geometry that can be decoded cannot be drawn.
 var (
 	errEmpty     = errors.New("the geometry is empty")
 	errNotFinite = errors.New("a position in it is no number")
@@ -169,6 +170,7 @@ func (s *Shapes) polygon(h ewkbHeader, b []byte) (orb.Polygon, []byte) {
 // part decodes the header of a part, which must be of the given type.
 func (s *Shapes) part(b []byte, kind uint32) (ewkbHeader, []byte, error) {
 	h := ewkbHeaderOf(b)
+	// A multi-geometry's type is the type of its parts plus 3: 4 to 6 have parts of type 1 to 3.
 	if h.kind != kind {
 		return h, b, fmt.Errorf("a geometry of type %d is part of one of type %d", h.kind, kind+3)
 	}

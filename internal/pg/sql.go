@@ -10,6 +10,7 @@ import (
 // BoundWaits limits the time that a statement of the transaction waits for a lock to 5 s. After that, the statement fails
 // with an error that MapErr maps to fault.Unavailable.
 func BoundWaits(ctx context.Context, tx pgx.Tx) error {
+	// "set local" ends with the transaction, so the connection goes back to the pool without the limit.
 	_, err := tx.Exec(ctx, `set local lock_timeout = '5s'`)
 	return err
 }
@@ -22,6 +23,7 @@ const deleteChunk = 5000
 func (p *Pool) DeleteChunks(ctx context.Context, sql string, args ...any) (int64, error) {
 	var total int64
 	for {
+		// Each round is a transaction of its own, so its row locks are released after at most deleteChunk rows.
 		tag, err := p.Exec(ctx, sql, append([]any{deleteChunk}, args...)...)
 		total += tag.RowsAffected()
 		if err != nil || tag.RowsAffected() < deleteChunk {

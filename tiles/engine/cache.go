@@ -94,6 +94,8 @@ func (e *Engine) cachedTile(k layerTileKey) (*layerTile, bool) {
 // cacheTile puts a part into the cache. The caller holds the read lock of the layer, so no change can happen between
 // making the part and caching it.
 func (e *Engine) cacheTile(k layerTileKey, b *layerTile) {
+	// Contract "tiles are never stale": a change drops the part under the write lock, so it comes either before the
+	// part is made or after it is cached.
 	if e.blobs != nil {
 		e.blobs.Set(k, b)
 	}

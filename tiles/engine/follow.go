@@ -19,6 +19,8 @@ import (
 // cycle loads every layer and follows the change feed until ctx ends. It returns an error if the load fails or the feed
 // is lost.
 func (e *Engine) cycle(ctx context.Context) error {
+	// Contract "the change feed is complete": the mark is a snapshot, and the feed returns what is visible now and was
+	// not visible then.
 	// The mark is read before the layers. The feed then repeats the changes that happen during the load, so no change is
 	// missed.
 	mark, err := e.parts.Feed.Mark(ctx)

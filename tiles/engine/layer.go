@@ -35,6 +35,7 @@ type layer struct {
 // place is where a layer's tiles are made.
 type place uint8
 
+// The places. A layer begins with beingLoaded, which is the zero value.
 const (
 	beingLoaded place = iota // by the database until the layer is loaded; no part is cached
 	inMemory

@@ -84,6 +84,7 @@ func (e *Engine) unload(l *layer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.place, l.mem, l.pending = beingLoaded, nil, map[int64]struct{}{}
+	// The result of a load that runs now is not used: its number is no longer the newest.
 	l.loads++
 	l.version.Add(1)
 	e.dropAll(l)

@@ -63,6 +63,7 @@ func (m *metrics) refused(err error) {
 	m.bad.Inc()
 }
 
+// made records a tile that was made: the time that it took, and its size in bytes.
 func (m *metrics) made(took time.Duration, size int) {
 	m.seconds.Observe(took.Seconds())
 	m.bytes.Observe(float64(size))
