@@ -122,6 +122,7 @@ func CheckFeature(l Layer, f Feature) (CheckedFeature, error) {
 		if err != nil {
 			return c, err
 		}
+		// The code is stored without padding, as ParseDivision returns it.
 		c.Division = code
 	}
 	fill(&c.Origin, l.Origin)

@@ -62,6 +62,7 @@ func (v *Service) EditFeatures(ctx context.Context, p core.Principal, layer stri
 	if err != nil {
 		return Layer{}, nil, err
 	}
+	// The patches become updates of whole features, so the store has only one kind of update.
 	e.Update, e.Patch = append(e.Update, updates...), nil
 	_, created, err := v.store.EditFeatures(ctx, layer, p.Login, e, EditRules{scope: p.Scope(), version: ifVersion})
 	if err != nil {

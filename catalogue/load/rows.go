@@ -45,6 +45,7 @@ func (l *lines) next() (line, error) {
 		l.taken = l.taken[:n-1]
 		return next, nil
 	}
+	// headOf splits lines that were read before, without a file behind them.
 	if l.text.Reader == nil {
 		return line{}, io.EOF
 	}

@@ -51,6 +51,7 @@ func Survey(f io.ReadSeeker, o Options) (Options, error) {
 			return o, fault.Wrap(fault.Unavailable, err, "read the file")
 		}
 	}
+	// The survey reads with the options of the import, so that both find the same records.
 	r, err := Open(f, o)
 	if err != nil {
 		return o, err

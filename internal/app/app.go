@@ -68,6 +68,7 @@ type App struct {
 
 // Start builds and starts a server. If a part fails, it stops the parts that it has started.
 func Start(ctx context.Context, o Options) (*App, error) {
+	// The channel has room for four errors. Fail drops further ones, because the first is enough to stop the server.
 	a := &App{o: o, logger: o.Logger, clock: o.Clock, metrics: prometheus.NewRegistry(), failed: make(chan error, 4)}
 	if a.logger == nil {
 		a.logger = slog.New(slog.DiscardHandler)
@@ -80,6 +81,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 		if err != nil {
 			return nil, fmt.Errorf("name this node: %w", err)
 		}
+		// The process id keeps two servers on one machine apart.
 		a.o.Node = fmt.Sprintf("%s-%d", host, os.Getpid())
 	}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -89,6 +91,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 		a.startStore, a.startPeople, a.startPush, a.startTiles, a.startRules, a.startIngest, a.startFollowing, a.startMetrics, a.startWeb,
 	} {
 		if err := step(ctx); err != nil {
+			// The stop has its own time limit, because ctx may have ended: that may be why the step failed.
 			stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
 			return nil, errors.Join(err, a.life.Stop(stopCtx))
@@ -134,6 +137,7 @@ func (a *App) mustRun(ctx context.Context, name string, run func(context.Context
 			return
 		}
 		if err == nil {
+			// A part that ends before the stop is a fault even without an error: nothing does its work any more.
 			err = errors.New("ended")
 		}
 		a.Fail(fmt.Errorf("%s: %w", name, err))
@@ -154,6 +158,7 @@ func (a *App) prune(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
+		// The first run is at the start, so that a server that restarts often prunes too.
 		r, err := a.db.Prune(ctx, stores.PrunePolicy{Events: a.o.EventsKeep, Readings: sensorspg.ReadingsPolicy{Quarantine: a.o.Quarantined}})
 		switch {
 		case ctx.Err() != nil:
@@ -174,6 +179,7 @@ func (a *App) prune(ctx context.Context) {
 // pruneQuarantine keeps the quarantine within its size until ctx ends. It runs more often than prune, because devices could
 // exceed the size between two runs.
 func (a *App) pruneQuarantine(ctx context.Context) {
+	// PruneEvery can shorten the interval of a minute, and cannot lengthen it.
 	tick := time.NewTicker(min(time.Minute, cmp.Or(a.o.PruneEvery, time.Minute)))
 	defer tick.Stop()
 	for {

@@ -55,6 +55,8 @@ type BackfillReport struct {
 	Notes         []string // what a person should know
 }
 
+// The number of readings of one commit. More readings in a commit need more memory, and more of them are read again
+// after a failure.
 const (
 	defaultChunkRows = 20_000
 	maxChunkRows     = 50_000
@@ -73,6 +75,7 @@ func ImportObservations(ctx context.Context, url string, o BackfillOptions, logg
 	if o.ChunkRows == 0 {
 		o.ChunkRows = defaultChunkRows
 	}
+	// The file is opened before the database, so that a wrong path is reported at once.
 	src, err := openSource(ctx, o)
 	if err != nil {
 		return BackfillReport{}, err
@@ -113,9 +116,11 @@ func (f *backfilling) run(ctx context.Context) error {
 	for {
 		before := f.report.State.Position
 		err := f.attempt(ctx)
+		// Only an unavailable database is waited for. Success and all other errors end the run.
 		if ctx.Err() != nil || !fault.Is(err, fault.Unavailable) {
 			return err
 		}
+		// The import has made progress, so the time without a database begins anew.
 		if f.report.State.Position != before {
 			w = absence{}
 		}
@@ -135,6 +140,7 @@ func (f *backfilling) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Close releases the advisory lock of the file, so that the next attempt, or another process, can import it.
 	defer in.Close()
 	f.in, f.opened, f.report.State = in, true, st
 	if first {
@@ -144,6 +150,7 @@ func (f *backfilling) attempt(ctx context.Context) error {
 		f.report.Already, f.report.Finished = first, true
 		return nil
 	}
+	// The datastreams are read at each attempt, because they may have changed while the database was unavailable.
 	streams, err := f.db.Sensors.BackfillStreams(ctx)
 	if err != nil {
 		return err
@@ -171,6 +178,8 @@ func (f *backfilling) open(ctx context.Context, first bool) (*sensorspg.Backfill
 	if err != nil || !first || st.FinishedAt == nil || st.Counts.RefusedAll() == 0 {
 		return in, st, err
 	}
+	// The lock is held by a connection, so the first import is closed before the file is opened again from its
+	// beginning.
 	f.report.Before = st.Counts.RefusedAll()
 	in.Close()
 	return f.db.Sensors.OpenBackfill(ctx, f.src.key, f.src.name, true)
@@ -184,8 +193,11 @@ func notes(all ...string) []string {
 // chunks stores the chunks of a file. A goroutine reads one chunk ahead while the previous one is stored.
 func (f *backfilling) chunks(ctx context.Context, r backfill.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
+	// The channel has no buffer, so at most two chunks are in memory: the one that is stored, and the one that is
+	// ready.
 	ready := make(chan *chunk)
 	done := make(chan struct{})
+	// The reader has ended before chunks returns, because the next attempt rewinds the same file.
 	defer func() { cancel(); <-done }()
 	go func() {
 		defer close(done)
@@ -204,6 +216,7 @@ func (f *backfilling) chunks(ctx context.Context, r backfill.Reader) error {
 	for {
 		select {
 		case c := <-ready:
+			// The chunk is stored before its error is returned, so the records before a faulty one are imported.
 			if err := f.write(ctx, c); err != nil {
 				return err
 			}
@@ -239,8 +252,10 @@ type chunk struct {
 func (f *backfilling) read(r backfill.Reader) *chunk {
 	c := &chunk{Chunk: backfill.Chunk{Counts: backfill.Counts{Refused: map[string]int64{}}, End: r.Position()}}
 	c.Observations, c.places = make([]sensors.Observation, 0, f.o.ChunkRows), make([]place, 0, f.o.ChunkRows)
+	// PostgreSQL stores microseconds.
 	received := f.o.Clock().UTC().Truncate(time.Microsecond)
 	ahead := 0
+	// A chunk also ends after as many refusals, so that a file of refused records does not fill the memory.
 	for len(c.Observations) < f.o.ChunkRows && len(c.refusals) < f.o.ChunkRows {
 		rec, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -262,6 +277,8 @@ func (f *backfilling) read(r backfill.Reader) *chunk {
 
 // take adds a record to the chunk. An error ends the import before the record.
 func (f *backfilling) take(c *chunk, rec *backfill.Record, received time.Time, ahead *int) error {
+	// obs is the number of observations before this record. On an error the chunk is cut back to it, so that no record
+	// is stored in part.
 	obs, bad := len(c.Observations), int64(0)
 	refusals := rec.Refusals
 	for i := range rec.Values {
@@ -275,6 +292,7 @@ func (f *backfilling) take(c *chunk, rec *backfill.Record, received time.Time, a
 			refusals = append(refusals, *refused)
 			continue
 		}
+		// A reading with the flag "bad" is stored and counted.
 		if o.QC == sensors.QCBad {
 			bad++
 		}
@@ -310,9 +328,11 @@ func (f *backfilling) observe(rec *backfill.Record, v *backfill.Value, received 
 	if s == nil {
 		return o, refused, nil
 	}
+	// Contract "origin": synthetic data enter a database only with the option.
 	if s.Origin == core.OriginSynthetic && !f.o.Synthetic {
 		return o, nil, fault.InvalidField("--synthetic", "line %d: the device %s is synthetic: its readings are refused unless --synthetic says that this database may hold them", rec.Line, s.Device)
 	}
+	// The value is checked as the ingest path checks it, so a file and a live device are judged by the same limits.
 	o, refused = backfill.Limits{}.Observe(rec, v, s, received, *ahead)
 	if refused == nil && !o.Now.IsZero() {
 		*ahead++
@@ -340,6 +360,8 @@ func (f *backfilling) write(ctx context.Context, c *chunk) error {
 	st := &f.report.State
 	for {
 		var err error
+		// After a crash between the two steps, the next run truncates the file to the committed length and writes the
+		// same refusals again. So no refusal is missing and none is there twice.
 		if c.RejectsBytes, err = f.rejects.write(st.RejectsBytes, c.refusals); err != nil {
 			return err
 		}
@@ -347,6 +369,7 @@ func (f *backfilling) write(ctx context.Context, c *chunk) error {
 		if err != nil {
 			return fmt.Errorf("behind line %d: %w", st.Position.Line, err)
 		}
+		// The transaction was not committed. The chunk is stored again without these readings.
 		if len(gone) > 0 {
 			c.drop(gone)
 			continue
@@ -366,6 +389,7 @@ func (c *chunk) drop(gone []int64) {
 	for _, id := range gone {
 		lost[id] = true
 	}
+	// The slices are filtered in place; the index of kept never passes the one that is read.
 	kept, places := c.Observations[:0], c.places[:0]
 	for i, o := range c.Observations {
 		p := c.places[i]

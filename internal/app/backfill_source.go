@@ -38,6 +38,7 @@ type source struct {
 // written to a temporary file, because the hash needs a first pass.
 func openSource(ctx context.Context, o BackfillOptions) (_ *source, err error) {
 	s := &source{name: o.Path, rejects: o.Rejects}
+	// Without a path the rejects go to a file in the working directory.
 	if o.Path == "-" {
 		s.name, s.temp = "standard input", true
 		if s.rejects == "" {
@@ -65,6 +66,7 @@ func spool(ctx context.Context, in io.Reader) (*os.File, error) {
 	if in == nil {
 		in = os.Stdin
 	}
+	// The copy is in the folder that TMPDIR names, /tmp by default.
 	f, err := os.CreateTemp("", "onemap-import-")
 	if err != nil {
 		return nil, err
@@ -100,10 +102,12 @@ func (s *source) begin(ctx context.Context, o backfill.Options) error {
 	if o.Zone != nil {
 		zone = o.Zone.String()
 	}
+	// The hash identifies an import over all runs. Another format of this text would make every imported file look new.
 	fmt.Fprintf(h, "1 %q %q %q %d\n", o.Format, o.Columns, zone, o.MaxRecordBytes)
 	if more := fmt.Sprintf("%q %q %q %q %v\n", o.Encoding, o.Epoch, o.DateOrder, o.Decimal, o.Missing); more != noMoreOptions {
 		fmt.Fprint(h, more) // not written if they are not set, so that a file that an older version has imported keeps its key
 	}
+	// These options are also written only if they are set, for the same reason.
 	if o.DayAt != nil || o.ValuesOf != "" {
 		dayAt := "-"
 		if o.DayAt != nil {
@@ -116,6 +120,7 @@ func (s *source) begin(ctx context.Context, o backfill.Options) error {
 		return err
 	}
 	h.Sum(s.key[:0])
+	// The encoding is detected from the whole file, because the first part of a file may be ASCII alone.
 	if s.detect = o.Encoding; s.detect == "" || s.detect == charset.Auto {
 		if err := s.rewind(); err != nil {
 			return err
@@ -138,8 +143,11 @@ func (s *source) rewind() error {
 		return err
 	}
 	s.read.Store(0)
+	// The buffer has 256 KiB. The bytes are counted below the decompression, so the progress compares with the size on
+	// the disk.
 	raw := bufio.NewReaderSize(counter{s.file, &s.read}, 1<<18)
 	s.text = raw
+	// The two bytes are the magic number of gzip. Source: RFC 1952, 2.3.1.
 	if head, _ := raw.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		text, err := gzip.NewReader(raw)
 		if err != nil {
@@ -169,6 +177,7 @@ func (s *source) done() int64 { return s.read.Load() }
 // inFile adds the name of the file to an error.
 func (s *source) inFile(err error) error { return fmt.Errorf("%s: %w", s.name, err) }
 
+// close closes the file, and deletes it if it is the copy of the standard input.
 func (s *source) close() {
 	if s.temp {
 		removeTemp(s.file)
@@ -218,9 +227,11 @@ func (r *rejects) write(at int64, list []backfill.Refusal) (int64, error) {
 		}
 		r.file = f
 	}
+	// Another program has shortened the file. The refusals then follow what is left, without a gap of zero bytes.
 	if st, err := r.file.Stat(); err == nil && st.Size() < at {
 		at = st.Size()
 	}
+	// The header is written at the beginning of the file only.
 	text, err := rejectRows(at == 0, list)
 	if err == nil {
 		err = r.file.Truncate(at)
@@ -229,6 +240,7 @@ func (r *rejects) write(at int64, list []backfill.Refusal) (int64, error) {
 		_, err = r.file.WriteAt(text, at)
 	}
 	if err == nil {
+		// The refusals are on the disk before the commit that counts them.
 		err = r.file.Sync()
 	}
 	if err != nil {
@@ -253,6 +265,7 @@ func rejectRows(header bool, list []backfill.Refusal) ([]byte, error) {
 	return b.Bytes(), w.Error()
 }
 
+// close closes the file, if there was a refusal.
 func (r *rejects) close() {
 	if r.file != nil {
 		_ = r.file.Close()

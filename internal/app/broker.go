@@ -23,6 +23,7 @@ func (a *App) startBroker(ctx context.Context) error {
 	a.broker = broker
 	a.life.Push("broker", broker.Stop)
 	a.addBroker(broker)
+	// The certificate is a part of its own in the health: devices that do not check dates connect with an expired one.
 	if _, secure := broker.CertificateHealth(); secure {
 		a.monitor.add(func() core.Health { h, _ := broker.CertificateHealth(); return h })
 	}
@@ -35,6 +36,7 @@ const maxKeepAlive = 65535 * time.Second
 // brokerOptions returns the options of the embedded broker. It returns nil if the broker is disabled.
 func brokerOptions(o Options) (*mqtt.Options, error) {
 	secure := o.MQTTTLS != "" || o.MQTTWSS != ""
+	// A certificate without a TLS listener is refused too, because a flag was probably forgotten.
 	switch {
 	case secure && o.MQTTCert == "":
 		return nil, fault.InvalidField("--mqtt-cert", "--mqtt-tls and --mqtt-wss need a certificate")

@@ -46,6 +46,8 @@ func (a *App) sources(ctx context.Context) ([]catalogueapi.Source, string, error
 // both.
 func (a *App) describeCity(ctx context.Context) (core.City, bool, error) {
 	city := core.City{Code: a.o.City}
+	// The bound begins empty, its minimum above its maximum, [lon, lat] in degrees. Extend then gives it the first
+	// point.
 	bound := orb.Bound{Min: orb.Point{180, 90}, Max: orb.Point{-180, -90}}
 	divisions, err := a.db.Catalogue.Divisions(ctx, false)
 	if err != nil {
@@ -61,6 +63,7 @@ func (a *App) describeCity(ctx context.Context) (core.City, bool, error) {
 	}
 	layer, err := a.db.Catalogue.Layer(ctx, a.cityScope(), "county")
 	switch {
+	// The areas of the counties reach further than the points of the divisions.
 	case err == nil && len(layer.BBox) == 4:
 		bound = orb.Bound{Min: orb.Point{layer.BBox[0], layer.BBox[1]}, Max: orb.Point{layer.BBox[2], layer.BBox[3]}}
 	case err != nil && !fault.Is(err, fault.NotFound):
@@ -77,6 +80,7 @@ func (a *App) describeCity(ctx context.Context) (core.City, bool, error) {
 	if err != nil {
 		return city, false, fmt.Errorf("read the devices: %w", err)
 	}
+	// One synthetic device is enough for the mark on the pages.
 	for _, d := range devices.Devices {
 		if d.Origin == core.OriginSynthetic {
 			return city, true, nil
@@ -102,6 +106,7 @@ func (a *App) proxies() ([]netip.Prefix, error) {
 func (a *App) origins() ([]string, error) {
 	var out []string
 	for _, s := range a.o.Origin {
+		// An origin is a scheme, a host and a port, without a path. Source: RFC 6454, 6.
 		origin := strings.ToLower(strings.TrimSuffix(s, "/"))
 		u, err := url.Parse(origin)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || origin != u.Scheme+"://"+u.Host || u.Host == "" {

@@ -41,6 +41,7 @@ func Doctor(ctx context.Context, o DoctorOptions) ([]core.Finding, error) {
 		if err != nil {
 			return nil, err
 		}
+		// The findings are returned with an error too: an interrupted check has already found something.
 		found, err := checkup.Broker(ctx, checkup.Options{Endpoint: endpoint, Messages: o.Messages, Payload: o.MaxPayload, ConfigSeen: o.BrokerConfig != ""})
 		all = append(all, found...)
 		if err != nil {

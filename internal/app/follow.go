@@ -37,6 +37,7 @@ type sessionEnded struct {
 func (m *memory) subscriber() eventlog.Subscriber {
 	h := eventlog.NewHandlers(m.forgetAll, m.logger)
 	ended := func(_ context.Context, p sessionEnded) {
+		// An event without a session is about an account, so all sessions of that account are dropped.
 		if p.SessionID != 0 {
 			m.sessions.Forget(p.SessionID)
 		} else {
@@ -45,11 +46,13 @@ func (m *memory) subscriber() eventlog.Subscriber {
 	}
 	eventlog.On(h, auth.EventSessionRevoked, ended)
 	eventlog.On(h, auth.EventAccountChanged, ended)
+	// Rules watch datastreams, so a change of the devices reloads the rules too.
 	eventlog.On(h, sensors.EventRegistryChanged, func(context.Context, struct{}) {
 		wait.Wake(m.changed)
 		m.reloadRules()
 	})
 	eventlog.On(h, alerts.EventRuleChanged, func(context.Context, struct{}) { m.reloadRules() })
+	// An event that cannot be decoded may be the end of any session, so all sessions are dropped from the cache.
 	h.OnUnreadable = func(context.Context, core.Event) { m.sessions.ForgetAll() }
 	return h
 }
@@ -73,6 +76,7 @@ func (m *memory) run(ctx context.Context) {
 		if err := m.reloadRegistry(ctx); err != nil && ctx.Err() == nil {
 			m.logger.WarnContext(ctx, "reloading the devices", "error", err)
 			wait.Wake(m.changed)
+			// The pause prevents a busy loop while the database is unavailable.
 			wait.For(ctx, time.Second)
 		}
 	}

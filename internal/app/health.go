@@ -20,6 +20,7 @@ const (
 	partLayers   = "layers"
 )
 
+// The interval of the checks of the database, and the time after which it counts as unavailable.
 const (
 	healthEvery   = time.Second
 	healthTimeout = 3 * time.Second
@@ -36,6 +37,7 @@ type monitor struct {
 	state  map[string]core.Health
 }
 
+// newMonitor returns a monitor whose database is "starting" until the first check.
 func newMonitor(ping func(context.Context) error, logger *slog.Logger) *monitor {
 	return &monitor{ping: ping, logger: logger, state: map[string]core.Health{partDatabase: core.Unwell(partDatabase, 0, fault.CodePartStarting)}}
 }
@@ -61,10 +63,12 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
+// checkDatabase pings the database and stores the result.
 func (m *monitor) checkDatabase(ctx context.Context) {
 	m.check(ctx, partDatabase, m.ping)
 }
 
+// check runs one check within healthTimeout and stores the result under the part.
 func (m *monitor) check(ctx context.Context, part string, check func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -84,10 +88,12 @@ func (m *monitor) Health() []core.Health {
 	all := []core.Health{m.state[partDatabase]}
 	direct := slices.Clone(m.direct)
 	m.mu.Unlock()
+	// The functions run without the lock, so a function may use the monitor itself.
 	for _, f := range direct {
 		all = append(all, f())
 	}
 	merged := map[string]core.Health{}
+	// Parts without a fixed place follow in the order in which they were added.
 	var extra []string
 	for _, h := range all {
 		old, seen := merged[h.Part]
@@ -99,6 +105,7 @@ func (m *monitor) Health() []core.Health {
 			}
 		case old.OK && !h.OK:
 			merged[h.Part] = h
+		// Of two equal states the larger lag counts.
 		case old.OK == h.OK:
 			old.Lag = max(old.Lag, h.Lag)
 			merged[h.Part] = old

@@ -74,9 +74,12 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 	}
 	read := o.Read
 	read.Origin, read.Source, read.Division = o.Layer.Origin, o.Layer.Source, divisionAt
+	// In a theme that is no risk, a grade is a floor, a rank of a road or an administrative level, and not a colour of
+	// risk.
 	if read.LevelField == "" && !o.Layer.Theme.OfRisk() {
 		read.LevelField = load.NoField
 	}
+	// The first pass: Survey reads the whole file and returns the options with what it has found.
 	f.reportTo(progress.OrNone(), "looking through "+o.Layer.Name)
 	if read, err = load.Survey(f, read); err != nil {
 		return none, err
@@ -90,6 +93,7 @@ func Import(ctx context.Context, url string, o ImportOptions, logger *slog.Logge
 		return none, err
 	}
 	report, err := catalogue.NewService(db.Catalogue, nil).ImportLayer(ctx, core.Operator("import"), o.Layer, r, catalogue.ImportOptions{AllowDelete: o.AllowDelete, Repair: o.Repair})
+	// The notes are returned with an error too, because they often explain it.
 	report.Notes = append(r.Notes(), report.Notes...)
 	if err != nil {
 		return report, err
@@ -151,6 +155,7 @@ func openTwice(ctx context.Context, path string) (*rereadable, error) {
 	return r, nil
 }
 
+// close closes the file, and deletes it if it is a copy.
 func (r *rereadable) close() {
 	if r.temp {
 		removeTemp(r.file)
@@ -176,6 +181,7 @@ func ImportBase(ctx context.Context, url, dir string, logger *slog.Logger, progr
 	if err != nil {
 		return err
 	}
+	// The divisions come first, because features name their division by its code.
 	if err := service.PutDivisions(ctx, core.Operator("import"), divisions); err != nil {
 		return err
 	}
@@ -189,16 +195,20 @@ func ImportBase(ctx context.Context, url, dir string, logger *slog.Logger, progr
 // ImportLayers imports layers one by one; progress counts features.
 func ImportLayers(ctx context.Context, service *catalogue.Service, layers []data.LayerSpec, stage string, logger *slog.Logger, progress Progress) error {
 	var before int64
+	// The total is not known: the number of features in a file is only known at its end.
 	progress(stage, 0, 0)
 	for _, l := range layers {
 		r, err := l.Open()
 		if err != nil {
 			return fmt.Errorf("open layer %s: %w", l.Name, err)
 		}
+		// AllowDelete is set, because a newer version of the data may leave out more than a fifth of a layer.
 		report, err := service.ImportLayer(ctx, core.Operator("import"), l.Layer, r, catalogue.ImportOptions{AllowDelete: true, Progress: func(read int64) { progress(stage, before+read, 0) }})
 		if err != nil {
 			return fmt.Errorf("load layer %s: %w", l.Name, err)
 		}
+		// The layers come from onemap itself, so a refused feature is a fault, and not a remark as in the file of a
+		// department.
 		if report.Refused > 0 {
 			return fmt.Errorf("load layer %s: %d features are refused, the first at line %d: %s",
 				l.Name, report.Refused, report.Refusals[0].Line, report.Refusals[0].Reason)

@@ -14,6 +14,7 @@ func (a *App) startIngest(ctx context.Context) error {
 	a.ingest = sensors.NewIngest(sensors.IngestOptions{
 		MaxPayload: a.o.MaxPayload, Committers: a.o.Committers, Node: a.o.Node, Clock: a.clock, OnCommit: a.committed,
 	}, a.registry, a.db.Sensors, a.logger, a.metrics)
+	// The ingest path runs before a broker accepts the first publish, so that no publish waits for it.
 	a.ingest.Start()
 	a.life.Push("ingest", a.ingest.Stop)
 	a.monitor.add(a.ingest.Health)
@@ -32,6 +33,7 @@ func (a *App) IngestStats() sensors.IngestStats {
 		s.Brokers = append(s.Brokers, in.Stats())
 		s.Troubles = append(s.Troubles, in.Troubles()...)
 	}
+	// Each broker lists its newest first; the merged list must be sorted again before it is cut.
 	slices.SortFunc(s.Troubles, func(a, b sensors.DeviceTrouble) int { return b.Last.Compare(a.Last) })
 	s.Troubles = s.Troubles[:min(len(s.Troubles), maxTroubles)]
 	return s

@@ -58,6 +58,7 @@ func (a *App) cityScope() core.Scope {
 	return core.Scope{Division: a.o.City, Role: core.RoleAdministrator}
 }
 
+// startPeople makes the service of accounts and sessions. It runs nothing in the background.
 func (a *App) startPeople(context.Context) error {
 	a.people = auth.NewService(auth.Options{SessionTTL: a.o.SessionTTL, SessionMax: a.o.SessionMax}, a.db.Auth, a.db.Auth, a.db.Auth, a.logger, a.metrics, a.clock)
 	return nil
@@ -70,6 +71,7 @@ func (a *App) startPush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// The listener is pushed before the hub and the follower, so it is closed after both have stopped.
 	listener := a.db.Log().Listen()
 	a.life.Push("event log's connection", func(context.Context) error { listener.Close(); return nil })
 	a.follower = eventlog.NewFollower(a.db.Log(), listener, eventlog.FollowerOptions{}, a.logger, a.metrics, a.clock)
@@ -97,12 +99,15 @@ func (a *App) startTiles(ctx context.Context) error {
 		return fmt.Errorf("make the tile engine: %w", err)
 	}
 	a.tiles = e
+	// The feed is pushed before the engine, so it is closed after the engine has stopped.
 	a.life.Push("change feed", func(context.Context) error { feed.Close(); return nil })
 	a.mustRun(ctx, "tiles", e.Run)
 	a.monitor.add(e.Health)
 	return nil
 }
 
+// startRules starts the engine of the rules and the pruning. Over all nodes one engine evaluates at a time; the others
+// wait for the lock.
 func (a *App) startRules(ctx context.Context) error {
 	a.engine = alerts.NewEngine(alerts.Options{Sender: a.o.Sender, CityCode: a.o.City, Node: a.o.Node}, a.db.Alerts, a.db.Sensors, a.logger, a.metrics, a.clock)
 	a.mustRun(ctx, "rules", a.engine.Run)
@@ -129,6 +134,7 @@ func (a *App) startFollowing(ctx context.Context) error {
 // shutdownWithin is the time limit for open requests when the server stops.
 const shutdownWithin = 5 * time.Second
 
+// startWeb builds the handler and serves it. It is the last part, so it answers only when all others have started.
 func (a *App) startWeb(ctx context.Context) error {
 	handler, err := a.handler(ctx)
 	if err != nil {
@@ -162,6 +168,7 @@ func (a *App) startMetrics(ctx context.Context) error {
 	return nil
 }
 
+// metricsHandler returns the handler of the metrics, in the formats of Prometheus.
 func (a *App) metricsHandler() http.Handler {
 	return promhttp.HandlerFor(a.metrics, promhttp.HandlerOpts{ErrorLog: promLog{a.logger}})
 }
@@ -178,6 +185,7 @@ func (a *App) serveHTTP(name string, srv *http.Server, ln net.Listener) {
 	a.life.Push(name, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, shutdownWithin)
 		defer cancel()
+		// Shutdown waits for open requests. It does not wait for connections that became WebSockets.
 		err := srv.Shutdown(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = srv.Close() // a download still runs; the stop does not wait for it

@@ -48,6 +48,7 @@ func (a *Accounts) SetPassword(ctx context.Context, login, password string) erro
 	if err != nil {
 		return err
 	}
+	// The command line knows no version of the account, so the version that was just read is used for the update.
 	i := slices.IndexFunc(all, func(acct auth.Account) bool { return acct.Login == login })
 	if i < 0 {
 		return fault.New(fault.NotFound, "there is no account %q", login)

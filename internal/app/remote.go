@@ -31,6 +31,7 @@ func (a *App) startRemote(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Start does not wait for the broker: the client connects in the background and retries.
 	client.Start()
 	a.life.Push("external broker", client.Stop)
 	a.addBroker(client)
@@ -50,8 +51,10 @@ func brokerEndpoint(o Options) (remote.Endpoint, error) {
 		if err != nil {
 			return e, fault.Wrap(fault.Invalid, err, "--broker-password-file cannot be read")
 		}
+		// An editor ends the file with a line end, which is not part of the password.
 		e.Password = strings.TrimRight(string(b), "\r\n")
 	}
+	// The environment comes last: a password from the options or from a file takes precedence.
 	if e.Password == "" {
 		e.Password = os.Getenv("ONEMAP_BROKER_PASSWORD")
 	}
@@ -76,5 +79,6 @@ func stableClientID(node string) (string, error) {
 		}
 		return '_'
 	}, node)
+	// All characters are ASCII here, so the cut cannot split one.
 	return id[:min(len(id), 64)], nil
 }

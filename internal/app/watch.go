@@ -19,6 +19,7 @@ func (a *App) isListening() func() bool {
 	refused := a.ingest.Stats().Totals.Refused
 	return func() bool {
 		now := a.ingest.Stats().Totals.Refused
+		// A device whose publishes were refused is not silent, so such a time does not count against it.
 		heard := now == refused && a.ingest.Health().OK
 		refused = now
 		return heard

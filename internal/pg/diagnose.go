@@ -152,7 +152,7 @@ const fewConnections = 4
 // connections compares the size of the pool with the free connections of PostgreSQL.
 func (d *diagnosis) connections(ctx context.Context) error {
 	// The statement counts the clients of all databases of the cluster except this connection, because all of them
-	// share max_connections. It takes no lock.
+	// share max_connections. It takes no lock for which others wait.
 	var most, others int
 	err := d.conn.QueryRow(ctx, `
 		select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,

@@ -73,8 +73,8 @@ func (b *Broker) establish(s *session, pk packets.Packet) (present bool, old *se
 	old = b.live.put(s)
 	last, ok := b.server.Clients.Get(s.client.ID)
 	// Clean Start discards the state of the last session ([MQTT-3.1.2-4] in 5.0). In 3.1.1 the state also ends with a
-	// connection that had Clean Session (3.1.2.4). In 5.0 its expiry interval decides: the engine
-	// removes an expired session from Clients.
+	// connection that had Clean Session (3.1.2.4). In 5.0 its expiry interval decides: the engine removes an expired
+	// session from Clients.
 	present = ok && !pk.Connect.Clean && (last.Properties.ProtocolVersion == 5 || !last.Properties.Clean)
 	switch {
 	case present:

@@ -211,7 +211,7 @@ func (b *Broker) stop(ctx context.Context) error {
 		return nil
 	}
 	// Contract "PUBACK means committed": Stop waits for the commits of the accepted publishes before it closes a
-	// connection.
+	// connection, unless ctx ends first.
 	// The order matters: no new connections, then the end of the pending publishes, then the end of the sessions.
 	b.presence.stop()
 	b.limiter.close()

@@ -146,8 +146,8 @@ func (s *session) writeAcks(batch []answer) {
 	*buf = out
 }
 
-// send writes acknowledgements to the device. After a publish that was not stored it writes nothing more, so that
-// the acknowledged publishes have no gap.
+// send writes acknowledgements to the device. After a publish that was not stored it writes nothing more, so that no
+// later publish is acknowledged on this connection.
 func (s *session) send(out []byte) {
 	if len(out) == 0 || s.isDead() || s.client.Closed() {
 		return
